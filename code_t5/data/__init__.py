@@ -1,0 +1,1 @@
+"""Where seqio starts: sources, vocabularies, preprocessors, Tasks and Mixtures."""

@@ -1,0 +1,1 @@
+"""Repositories of source code to TFDS records: read, decide, record, apply."""

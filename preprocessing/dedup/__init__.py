@@ -1,0 +1,1 @@
+"""Deduplication: which copies are dropped. Decisions only; the build applies them."""

@@ -1,0 +1,1 @@
+"""The TFDS builder `flcc`: one config per data set."""

@@ -1,0 +1,236 @@
+"""The stages of a build, each from what the one before left in the work directory."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import os
+import pathlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from code_t5 import errors, progress
+from code_t5.storage import atomic, manifest
+from preprocessing import (
+    filters,
+    flcc_layout,
+    ledger,
+    parallel,
+    records,
+    scan,
+    splits,
+    vocabulary_training,
+)
+from preprocessing.build_config import BuildConfig, vocabulary_dir
+from preprocessing.dedup import exact
+
+
+@dataclasses.dataclass(frozen=True)
+class ScanTotals:
+    """Sums over all scanned units.
+
+    Attributes:
+      num_units: Work units.
+      num_files: Ledger lines.
+      size_bytes: Of the input files.
+      num_candidates: Records that passed the filters.
+      problems: One line each, for the user; paths are relative to the `v3` folder.
+    """
+
+    num_units: int
+    num_files: int
+    size_bytes: int
+    num_candidates: int
+    problems: tuple[str, ...]
+
+
+def scan_input(
+    config: BuildConfig, root: pathlib.Path, *, work_dir: pathlib.Path, pool: parallel.WorkerPool
+) -> ScanTotals:
+    """Scans every work unit of the input.
+
+    Args:
+      config: What to build.
+      root: The `v3` folder.
+      work_dir: The work directory.
+      pool: Workers.
+
+    Returns:
+      Sums over the units.
+
+    Raises:
+      InputError: There is no file to read.
+    """
+    languages = flcc_layout.select_languages(root, config.languages)
+
+    def units() -> Iterator[flcc_layout.WorkUnit]:
+        return flcc_layout.work_units(flcc_layout.list_branches(root, languages))
+
+    total_bytes = sum(unit.size_bytes for unit in units())
+    scan_fn = functools.partial(
+        scan.scan_unit, config=scan.ScanConfig(str(work_dir), config.filters)
+    )
+    sums: Counter[str] = collections.Counter()
+    problems: list[str] = []
+    with progress.progress_bar(
+        description="reading", unit="B", total=total_bytes, unit_scale=True
+    ) as bar:
+        for summary in pool.map(scan_fn, units()):
+            sums["units"] += 1
+            sums["files"] += summary.num_files
+            sums["bytes"] += summary.size_bytes
+            sums["candidates"] += summary.num_candidates
+            problems.extend(line.replace(f"{root}{os.sep}", "") for line in summary.problems)
+            bar.update(summary.size_bytes)
+    if not sums["files"]:
+        raise errors.InputError(
+            f"{root} holds no files of {', '.join(config.languages)}; wanted "
+            "languages/<Language>/.<ext>/<org>/<repository>/<branch>/<file>; check --language"
+        )
+    return ScanTotals(
+        sums["units"], sums["files"], sums["bytes"], sums["candidates"], tuple(problems)
+    )
+
+
+def compare(
+    config: BuildConfig, totals: ScanTotals, *, work_dir: pathlib.Path
+) -> tuple[exact.ExactDuplicates, dict[int, str]]:
+    """Decides what needs more than one file to decide: copies and splits.
+
+    Args:
+      config: What to build.
+      totals: Of the scan.
+      work_dir: The work directory.
+
+    Returns:
+      The duplicates, and the split of each repository by split key.
+    """
+    duplicates = exact.find_exact_duplicates(
+        str(work_dir),
+        num_units=totals.num_units,
+        num_files=totals.num_files,
+        num_candidates=totals.num_candidates,
+    )
+    return duplicates, splits.assign_splits(duplicates.repositories, config.splits)
+
+
+def write_records(
+    pool: parallel.WorkerPool,
+    plans: Iterable[records.ShardPlan],
+    *,
+    work_dir: pathlib.Path,
+    output_dir: pathlib.Path,
+) -> list[records.Shard]:
+    """Writes the shards of all splits.
+
+    Args:
+      pool: Workers.
+      plans: What goes into which shard.
+      work_dir: The work directory.
+      output_dir: Where the shards go.
+
+    Returns:
+      The shards, in order.
+    """
+    write_fn = functools.partial(
+        records.write_shard, work_dir=str(work_dir), output_dir=str(output_dir)
+    )
+    written = []
+    with progress.progress_bar(description="writing records", unit="file") as bar:
+        for shard in pool.map(write_fn, plans):
+            written.append(shard)
+            bar.update(shard.num_examples)
+    return written
+
+
+def write_ledger(
+    path: pathlib.Path,
+    *,
+    work_dir: pathlib.Path,
+    totals: ScanTotals,
+    duplicates: exact.ExactDuplicates,
+    assigned: dict[int, str],
+) -> ledger.LedgerWriter:
+    """Joins the units' pieces of the ledger and fills in what `compare` decided.
+
+    Args:
+      path: The ledger.
+      work_dir: The work directory.
+      totals: Of the scan.
+      duplicates: What is a copy of what.
+      assigned: Split by split key.
+
+    Returns:
+      The closed writer, for its counts.
+    """
+    with ledger.LedgerWriter(path) as writer:
+        for unit_index in range(totals.num_units):
+            piece = ledger.apply_decisions(
+                scan.unit_path(str(work_dir), unit_index, "parquet"),
+                kept_copy=duplicates.kept_copy,
+                split_fn=lambda name: assigned[splits.split_key(name)],
+            )
+            writer.write(piece)
+    return writer
+
+
+def check_counts(
+    writer: ledger.LedgerWriter, totals: ScanTotals, written: Sequence[records.Shard]
+) -> None:
+    """Checks that ledger, input and records add up.
+
+    Args:
+      writer: Of the ledger, closed.
+      totals: Of the scan.
+      written: The shards.
+
+    Raises:
+      ArtifactError: They do not.
+    """
+    found, kept = sum(writer.files.values()), writer.files[filters.KEPT]
+    num_examples = sum(shard.num_examples for shard in written)
+    if found != totals.num_files or kept != num_examples:
+        raise errors.ArtifactError(
+            f"the ledger holds {found} files, {kept} of them kept; wanted {totals.num_files} and "
+            f"{num_examples} records; this is a defect of code_t5: nothing was published"
+        )
+
+
+def ensure_vocabulary(
+    config: BuildConfig, written: Sequence[records.Shard], output_dir: pathlib.Path
+) -> dict[str, Any]:
+    """Trains the vocabulary on the train split if the data directory has none of that name.
+
+    Args:
+      config: What to build.
+      written: The shards.
+      output_dir: Where they are.
+
+    Returns:
+      The vocabulary's manifest.
+
+    Raises:
+      VocabularyMismatchError: It was trained for another size than the one asked for.
+    """
+    wanted = config.vocabulary
+    folder = vocabulary_dir(config.data_dir, wanted.name)
+    with atomic.lock(folder.with_name(f".{folder.name}.lock"), purpose="training a vocabulary"):
+        if not manifest.is_complete(folder):
+            train = [shard.name for shard in written if shard.split == splits.TRAIN]
+            vocabulary_training.train_vocabulary(
+                records.read_texts(output_dir, train),
+                output_dir=folder,
+                vocab_size=wanted.vocab_size or vocabulary_training.DEFAULT_VOCAB_SIZE,
+                max_sample_bytes=wanted.max_sample_bytes,
+            )
+    found = vocabulary_training.read_vocabulary_manifest(folder)
+    if wanted.vocab_size and wanted.vocab_size != found["requested_vocab_size"]:
+        raise errors.VocabularyMismatchError(
+            f"the vocabulary {folder} (fingerprint {found['fingerprint'][:16]}) was trained for "
+            f"{found['requested_vocab_size']} pieces; wanted --vocab_size={wanted.vocab_size}; all "
+            "data sets of a data directory share one vocabulary: leave --vocab_size out, or name "
+            "another with --vocabulary"
+        )
+    return found
