@@ -26,6 +26,7 @@ from preprocessing.dedup import exact
 
 BUILDER_MODULE = "preprocessing.flcc.flcc_dataset_builder"
 DESCRIPTION = "Source files of repositories, filtered, deduplicated and split by repository."
+RELEASE_NOTES = {VERSION: "First version."}
 TEXT_FEATURES = ("branch", "content_hash", "language", "path", "repository", "text")
 INT_FEATURES = ("size",)
 
@@ -199,6 +200,7 @@ def _info_json(name: str, written: Sequence[Shard]) -> dict[str, Any]:
         "fileFormat": "tfrecord",
         "moduleName": BUILDER_MODULE,
         "name": DATASET_NAME,
+        "releaseNotes": RELEASE_NOTES,
         "splits": infos,
         "version": VERSION,
     }

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import dataset_builder
 
 from code_t5 import errors
 from code_t5.data import prepared
@@ -40,11 +41,11 @@ class FlccConfig(tfds.core.BuilderConfig):
     test_fraction: float = splits.SplitConfig.test_fraction
 
 
-class Builder(tfds.core.FileReaderBuilder):
+class Builder(dataset_builder.FileReaderBuilder):
     """Source files of repositories, filtered, deduplicated and split by repository."""
 
     VERSION = tfds.core.Version(prepared.VERSION)
-    RELEASE_NOTES = {prepared.VERSION: "First version."}
+    RELEASE_NOTES = records.RELEASE_NOTES
     BUILDER_CONFIGS = [
         FlccConfig(name=name, description=about) for name, about in prepared.PUBLISHED.items()
     ]
