@@ -6,8 +6,8 @@ lays an installed environment out as FLCC repositories (one per top-level packag
 vocabulary on them, which is not counted, then builds the data set and prints a line per stage. The
 peers read the same files in the same run: reading and hashing alone, on one process; reading,
 filtering, hashing and writing JSON lines, on as many processes as the build; a plain TFDS
-`GeneratorBasedBuilder`, on one. `--copies=2` makes the input twice as large, with distinct files, to
-show what grows with it. MB are 10^6 bytes of source files as found.
+`GeneratorBasedBuilder`, on one. `--copies=2` makes the input twice as large, with distinct files,
+to show what grows with it. MB are 10^6 bytes of source files as found.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _RECORD_STAGES = ("scan", "compare", "records")
 
 
-def lay_out(site_packages: pathlib.Path, output_dir: pathlib.Path, *, copies: int) -> int:
+def lay_out(site_packages: pathlib.Path, *, output_dir: pathlib.Path, copies: int) -> int:
     """Writes an installed environment as an FLCC data set.
 
     Args:
@@ -210,7 +210,8 @@ def _measure(config: build_config.BuildConfig) -> None:
     for stage, seconds in clock.seconds.items():
         print(
             f"stage: {stage:<12}{seconds:8.2f} s{megabytes / seconds:10.1f} MB/s"
-            f"{num_files / seconds:12.0f} files/s{clock.peak_bytes.get(stage, 0) / 1e6:9.0f} MB peak"
+            f"{num_files / seconds:12.0f} files/s"
+            f"{clock.peak_bytes.get(stage, 0) / 1e6:9.0f} MB peak"
         )
     to_records = sum(clock.seconds[stage] for stage in _RECORD_STAGES)
     print(
@@ -231,7 +232,9 @@ def main(argv: Sequence[str]) -> None:
     folder = pathlib.Path(tempfile.mkdtemp(prefix="code_t5_benchmark_", dir=values.work_dir))
     try:
         input_dir = folder / "input"
-        size = lay_out(pathlib.Path(values.site_packages), input_dir, copies=values.copies)
+        size = lay_out(
+            pathlib.Path(values.site_packages), output_dir=input_dir, copies=values.copies
+        )
         config = build_config.BuildConfig(
             input_dir=str(input_dir),
             data_dir=str(folder / "data"),

@@ -65,6 +65,9 @@ def run(main: Callable[[Sequence[str]], object]) -> NoReturn:
 
     Args:
       main: Takes what is left of `sys.argv` after the flags, the program's name first.
+
+    Raises:
+      SystemExit: Always, with the exit status that `guard` gives.
     """
     app.run(lambda argv: sys.exit(guard(lambda: main(argv))))
     raise SystemExit(0)

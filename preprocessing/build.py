@@ -125,15 +125,15 @@ def _build(
 ) -> dict[str, Any]:
     """Runs the stages one after the other."""
     with clock.stage("scan"):
-        totals = stages.scan_input(config, root, work_dir=work_dir, pool=pool)
+        totals = stages.scan_input(config, root=root, work_dir=work_dir, pool=pool)
     with clock.stage("compare"):
-        duplicates, assigned = stages.compare(config, totals, work_dir=work_dir)
+        duplicates, assigned = stages.compare(config, totals=totals, work_dir=work_dir)
         plan = records.plan_fingerprint(duplicates, assigned)
     output_dir = work_dir / f"output-{plan[:16]}"
     output_dir.mkdir(exist_ok=True)
     with clock.stage("records"):
-        plans = records.plan_shards(duplicates, assigned)
-        written = stages.write_records(pool, plans, work_dir=work_dir, output_dir=output_dir)
+        plans = records.plan_shards(duplicates, assigned=assigned)
+        written = stages.write_records(pool, plans=plans, work_dir=work_dir, output_dir=output_dir)
     with clock.stage("ledger"):
         records.write_tfds_metadata(output_dir, name=config.name, written=written)
         writer = stages.write_ledger(
@@ -143,13 +143,13 @@ def _build(
             duplicates=duplicates,
             assigned=assigned,
         )
-        stages.check_counts(writer, totals, written)
+        stages.check_counts(writer, totals=totals, written=written)
     with clock.stage("vocabulary"):
-        vocabulary = stages.ensure_vocabulary(config, written, output_dir)
+        vocabulary = stages.ensure_vocabulary(config, written=written, output_dir=output_dir)
     with clock.stage("lossless"):
         checked = lossless.check_lossless(
             pool,
-            written,
+            written=written,
             dataset_dir=output_dir,
             vocabulary_dir=vocabulary_dir(config.data_dir, config.vocabulary.name),
             work_dir=work_dir,
@@ -166,7 +166,7 @@ def _build(
             vocabulary=vocabulary,
             checked=checked,
         )
-        publish.publish_dataset(config, result, written=written, output_dir=output_dir)
+        publish.publish_dataset(config, result=result, written=written, output_dir=output_dir)
     return result
 
 

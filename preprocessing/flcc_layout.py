@@ -139,7 +139,7 @@ def _subfolders(folder: pathlib.Path) -> list[str]:
     return [e.name for e in _listing(folder) if e.is_dir(follow_symlinks=False)]
 
 
-def find_v3_root(input_dir: os.PathLike[str]) -> pathlib.Path:
+def find_v3_root(input_dir: str | os.PathLike[str]) -> pathlib.Path:
     """Finds the `v3` folder of an FLCC data set.
 
     Args:

@@ -74,8 +74,8 @@ def _check_shard_once(
 
 def check_lossless(
     pool: parallel.WorkerPool,
-    written: Sequence[records.Shard],
     *,
+    written: Sequence[records.Shard],
     dataset_dir: pathlib.Path,
     vocabulary_dir: pathlib.Path,
     work_dir: pathlib.Path,

@@ -1,6 +1,6 @@
-"""Content normalisation: what makes two copies of a source file the same text.
+r"""Content normalisation: what makes two copies of a source file the same text.
 
-A byte-order mark at the start goes, and `\\r\\n` and lone `\\r` become `\\n`, as Python's own text
+A byte-order mark at the start goes, and `\r\n` and lone `\r` become `\n`, as Python's own text
 mode reads them. Nothing else changes: not tabs, not trailing spaces, not Unicode forms.
 """
 

@@ -109,8 +109,8 @@ def make_report(
 
 def publish_dataset(
     config: BuildConfig,
-    result: dict[str, Any],
     *,
+    result: dict[str, Any],
     written: Sequence[records.Shard],
     output_dir: pathlib.Path,
 ) -> None:

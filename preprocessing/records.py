@@ -69,7 +69,10 @@ class ShardPlan:
 
 
 def plan_shards(
-    duplicates: exact.ExactDuplicates, assigned: dict[int, str], *, shard_bytes: int = _SHARD_BYTES
+    duplicates: exact.ExactDuplicates,
+    *,
+    assigned: dict[int, str],
+    shard_bytes: int = _SHARD_BYTES,
 ) -> Iterator[ShardPlan]:
     """Cuts each split into shards of about equal size.
 
@@ -82,7 +85,9 @@ def plan_shards(
       The plans, split by split; memory holds about one range of rows.
     """
     for split in splits.SPLITS:
-        rows_fn = functools.partial(exact.kept_rows_of_split, duplicates, assigned, split)
+        rows_fn = functools.partial(
+            exact.kept_rows_of_split, duplicates, assigned=assigned, split=split
+        )
         total = sum(int(rows["length"].sum(dtype=np.int64)) for rows in rows_fn())
         if not total:
             continue
@@ -115,7 +120,9 @@ def _read_records(plan: ShardPlan, work_dir: str) -> list[bytes]:
     units = plan.rows["unit"][order]
     cuts = np.flatnonzero(np.diff(units)) + 1
     for positions in np.split(order, cuts) if len(order) else []:
-        path = scan.unit_path(work_dir, int(plan.rows["unit"][positions[0]]), "records")
+        path = scan.unit_path(
+            work_dir, unit_index=int(plan.rows["unit"][positions[0]]), suffix="records"
+        )
         with open(path, "rb") as file:
             for position in positions.tolist():
                 row = plan.rows[position]

@@ -29,6 +29,8 @@ import numpy as np
 from code_t5.storage import atomic, fingerprints, tfrecords
 from preprocessing import filters, flcc_layout, ledger, splits
 
+_DATA_SUFFIXES = ("records", "npy", "parquet")
+
 # hash: SHA-256 of the content; offset and length: of the framed record in the unit's file.
 INDEX_DTYPE = np.dtype(
     [
@@ -75,10 +77,10 @@ class UnitSummary:
     problems: tuple[str, ...]
 
 
-def unit_path(work_dir: str, unit_index: int, suffix: str) -> pathlib.Path:
+def unit_path(work_dir: str, *, unit_index: int, suffix: str) -> pathlib.Path:
     """Returns the path of one of a unit's files.
 
-    >>> unit_path("work", 7, "json").as_posix()
+    >>> unit_path("work", unit_index=7, suffix="json").as_posix()
     'work/unit-000007.json'
     """
     return pathlib.Path(work_dir, f"unit-{unit_index:06d}.{suffix}")
@@ -211,17 +213,19 @@ def _scan_group(
         writer.report(verdict, f"{folder}/{flat_name}")
 
 
-def _finished(unit: flcc_layout.WorkUnit, config: ScanConfig, fingerprint: str) -> bool:
-    """Whether an earlier run left this very unit whole."""
+def _finished_summary(
+    unit: flcc_layout.WorkUnit, config: ScanConfig, fingerprint: str
+) -> UnitSummary | None:
+    """Returns the summary of this very unit if an earlier run left it whole."""
+    path = functools.partial(unit_path, config.work_dir, unit_index=unit.unit_index)
     try:
-        marker = json.loads(unit_path(config.work_dir, unit.unit_index, "json").read_bytes())
-        sizes = {
-            suffix: unit_path(config.work_dir, unit.unit_index, suffix).stat().st_size
-            for suffix in ("records", "npy", "parquet")
-        }
+        marker = json.loads(path(suffix="json").read_bytes())
+        sizes = {suffix: path(suffix=suffix).stat().st_size for suffix in _DATA_SUFFIXES}
     except (OSError, ValueError):
-        return False
-    return marker.get("fingerprint") == fingerprint and marker.get("sizes") == sizes
+        return None
+    if marker["fingerprint"] != fingerprint or marker["sizes"] != sizes:
+        return None
+    return UnitSummary(**dict(marker["summary"], problems=tuple(marker["summary"]["problems"])))
 
 
 def scan_unit(unit: flcc_layout.WorkUnit, config: ScanConfig) -> UnitSummary:
@@ -235,18 +239,17 @@ def scan_unit(unit: flcc_layout.WorkUnit, config: ScanConfig) -> UnitSummary:
       The unit's summary.
     """
     fingerprint = unit_fingerprint(unit)
-    path = functools.partial(unit_path, config.work_dir, unit.unit_index)
-    if _finished(unit, config, fingerprint):
-        marker = json.loads(path("json").read_bytes())
-        summary = dict(marker["summary"], problems=tuple(marker["summary"]["problems"]))
-        return UnitSummary(**summary)
-    path("json").unlink(missing_ok=True)
-    with open(path("records"), "wb") as records:
+    earlier = _finished_summary(unit, config, fingerprint)
+    if earlier is not None:
+        return earlier
+    path = functools.partial(unit_path, config.work_dir, unit_index=unit.unit_index)
+    path(suffix="json").unlink(missing_ok=True)
+    with open(path(suffix="records"), "wb") as records:
         writer = _UnitWriter(unit, records)
         for branch, entries in unit.groups:
             _scan_group(writer, branch, entries, config)
-    np.save(path("npy"), np.array(writer.index, dtype=INDEX_DTYPE), allow_pickle=False)
-    ledger.write_rows(path("parquet"), writer.rows)
+    np.save(path(suffix="npy"), np.array(writer.index, dtype=INDEX_DTYPE), allow_pickle=False)
+    ledger.write_rows(path(suffix="parquet"), writer.rows)
     summary = UnitSummary(
         unit_index=unit.unit_index,
         num_files=len(writer.rows),
@@ -254,13 +257,12 @@ def scan_unit(unit: flcc_layout.WorkUnit, config: ScanConfig) -> UnitSummary:
         num_candidates=len(writer.index),
         problems=tuple(writer.problems),
     )
-    sizes = {suffix: path(suffix).stat().st_size for suffix in ("records", "npy", "parquet")}
     marker = {
         "fingerprint": fingerprint,
-        "sizes": sizes,
+        "sizes": {suffix: path(suffix=suffix).stat().st_size for suffix in _DATA_SUFFIXES},
         "summary": dataclasses.asdict(summary),
     }
-    atomic.write_file(path("json"), json.dumps(marker).encode("utf-8"))
+    atomic.write_file(path(suffix="json"), json.dumps(marker).encode("utf-8"))
     return summary
 
 
@@ -274,7 +276,7 @@ def read_index(work_dir: str, unit_index: int) -> np.ndarray:
     Returns:
       `INDEX_DTYPE [num_candidates]`.
     """
-    return np.load(unit_path(work_dir, unit_index, "npy"), allow_pickle=False)
+    return np.load(unit_path(work_dir, unit_index=unit_index, suffix="npy"), allow_pickle=False)
 
 
 def hash_prefixes(index: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ class ScanTotals:
 
 
 def scan_input(
-    config: BuildConfig, root: pathlib.Path, *, work_dir: pathlib.Path, pool: parallel.WorkerPool
+    config: BuildConfig, *, root: pathlib.Path, work_dir: pathlib.Path, pool: parallel.WorkerPool
 ) -> ScanTotals:
     """Scans every work unit of the input.
 
@@ -95,7 +95,7 @@ def scan_input(
 
 
 def compare(
-    config: BuildConfig, totals: ScanTotals, *, work_dir: pathlib.Path
+    config: BuildConfig, *, totals: ScanTotals, work_dir: pathlib.Path
 ) -> tuple[exact.ExactDuplicates, dict[int, str]]:
     """Decides what needs more than one file to decide: copies and splits.
 
@@ -118,8 +118,8 @@ def compare(
 
 def write_records(
     pool: parallel.WorkerPool,
-    plans: Iterable[records.ShardPlan],
     *,
+    plans: Iterable[records.ShardPlan],
     work_dir: pathlib.Path,
     output_dir: pathlib.Path,
 ) -> list[records.Shard]:
@@ -168,7 +168,7 @@ def write_ledger(
     with ledger.LedgerWriter(path) as writer:
         for unit_index in range(totals.num_units):
             piece = ledger.apply_decisions(
-                scan.unit_path(str(work_dir), unit_index, "parquet"),
+                scan.unit_path(str(work_dir), unit_index=unit_index, suffix="parquet"),
                 kept_copy=duplicates.kept_copy,
                 split_fn=lambda name: assigned[splits.split_key(name)],
             )
@@ -177,7 +177,7 @@ def write_ledger(
 
 
 def check_counts(
-    writer: ledger.LedgerWriter, totals: ScanTotals, written: Sequence[records.Shard]
+    writer: ledger.LedgerWriter, *, totals: ScanTotals, written: Sequence[records.Shard]
 ) -> None:
     """Checks that ledger, input and records add up.
 
@@ -199,7 +199,7 @@ def check_counts(
 
 
 def ensure_vocabulary(
-    config: BuildConfig, written: Sequence[records.Shard], output_dir: pathlib.Path
+    config: BuildConfig, *, written: Sequence[records.Shard], output_dir: pathlib.Path
 ) -> dict[str, Any]:
     """Trains the vocabulary on the train split if the data directory has none of that name.
 

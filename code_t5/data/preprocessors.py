@@ -30,7 +30,10 @@ def text_to_targets(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def unsupervised(
-    dataset: tf.data.Dataset, sequence_length: Mapping[str, int], output_features: Mapping[str, Any]
+    dataset: tf.data.Dataset,
+    *,
+    sequence_length: Mapping[str, int],
+    output_features: Mapping[str, Any],
 ) -> tf.data.Dataset:
     """Runs the objective that gin binds to `t5.data.preprocessors.unsupervised`.
 
@@ -62,7 +65,10 @@ def unsupervised(
 
 
 def prefix_lm(
-    dataset: tf.data.Dataset, sequence_length: Mapping[str, int], output_features: Mapping[str, Any]
+    dataset: tf.data.Dataset,
+    *,
+    sequence_length: Mapping[str, int],
+    output_features: Mapping[str, Any],
 ) -> tf.data.Dataset:
     """Prefix language modelling: the start of a chunk is given, the rest is predicted.
 
@@ -85,7 +91,10 @@ def prefix_lm(
 
 
 def span_corruption(
-    dataset: tf.data.Dataset, sequence_length: Mapping[str, int], output_features: Mapping[str, Any]
+    dataset: tf.data.Dataset,
+    *,
+    sequence_length: Mapping[str, int],
+    output_features: Mapping[str, Any],
 ) -> tf.data.Dataset:
     """Span corruption: 15 % of the tokens, in spans of mean length 3, behind sentinels.
 

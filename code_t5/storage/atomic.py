@@ -8,6 +8,8 @@ with a dot and end in `.tmp`, and which the next writer removes.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import fcntl
 import os
 import pathlib
@@ -110,14 +112,33 @@ def publish_directory(temporary: PathLike, path: PathLike) -> None:
             if not file.is_symlink():
                 _fsync_path(file)
         _fsync_path(pathlib.Path(folder))
-    old = None
     if target.exists():
-        old = _temporary_name(target)
-        os.rename(target, old)
-    os.rename(source, target)
-    _fsync_path(target.parent)
-    if old is not None:
-        shutil.rmtree(old, ignore_errors=True)
+        # One step: at no moment does the name stand for nothing.
+        _exchange(source, target)
+        _fsync_path(target.parent)
+        shutil.rmtree(source, ignore_errors=True)
+    else:
+        os.rename(source, target)
+        _fsync_path(target.parent)
+
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def _exchange(first: pathlib.Path, second: pathlib.Path) -> None:
+    """Swaps two names by Linux's `renameat2`; by two renames where the file system has it not."""
+    library = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(first), os.fsencode(second)
+    if library.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+        raise OSError(code, os.strerror(code), os.fspath(second))
+    aside = _temporary_name(second)
+    os.rename(second, aside)
+    os.rename(first, second)
+    os.rename(aside, first)
 
 
 @contextlib.contextmanager

@@ -92,7 +92,7 @@ def find_exact_duplicates(
 
 
 def kept_rows_of_split(
-    duplicates: ExactDuplicates, assigned: dict[int, str], split: str
+    duplicates: ExactDuplicates, *, assigned: dict[int, str], split: str
 ) -> Iterator[np.ndarray]:
     """Yields the kept rows of one split, range by range, in the order of their hashes.
 

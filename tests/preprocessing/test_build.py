@@ -10,10 +10,10 @@ import sys
 import time
 
 import pytest
-from fakes import some_code, write_code_repositories, write_flcc
 
 from code_t5 import errors
 from code_t5.storage import atomic, tfrecords
+from fakes import some_code, write_code_repositories, write_flcc
 from preprocessing import build, build_config, ledger, scan, splits
 
 # Pieces enough for the words of the fakes, few enough to train in a moment.
@@ -242,9 +242,7 @@ def test_another_vocabulary_size_is_refused_and_names_the_fingerprint(tmp_path):
 def test_data_sets_of_a_data_directory_share_one_vocabulary(tmp_path):
     write_code_repositories(tmp_path / "in")
     first = _build(_config(tmp_path))
-    second = _build(
-        _config(tmp_path, name="second", vocabulary=build_config.VocabularyConfig())
-    )
+    second = _build(_config(tmp_path, name="second", vocabulary=build_config.VocabularyConfig()))
     assert first["vocabulary"]["fingerprint"] == second["vocabulary"]["fingerprint"]
 
 
@@ -326,7 +324,9 @@ def test_program_prints_counts_by_reason_and_does_not_import_tensorflow(tmp_path
     assert lines[0].startswith("files found 41 ")
     assert lines[1].startswith("kept 40 ")
     assert lines[2].startswith("empty 1 0.0 MB 2.4 %")
-    assert any(line.startswith("files that differ after encoding and decoding: 0 of 40") for line in lines)
+    assert any(
+        line.startswith("files that differ after encoding and decoding: 0 of 40") for line in lines
+    )
     assert lines[-1] == f"data set: {_folder(_config(tmp_path))}"
     probe = "import sys, preprocessing.build; print(any('tensorflow' == m for m in sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", probe], text=True).strip() == "False"
@@ -388,10 +388,11 @@ def test_workers_of_a_killed_program_end_and_another_can_go_on(tmp_path):
     assert _build(config)["num_files"] == 2000
 
 
-_FULL_DISK = """
+_FULL_DISK = r"""
 set -e
 mount -t tmpfs -o size=300k tmpfs "$2"
-"$1" -m preprocessing.build --input_dir="$3" --data_dir="$2" --name=small --vocab_size=400 || status=$?
+"$1" -m preprocessing.build --input_dir="$3" --data_dir="$2" --name=small \
+  --vocab_size=400 || status=$?
 test ! -e "$2/flcc/small/1.0.0"
 exit ${status:-0}
 """

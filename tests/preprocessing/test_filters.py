@@ -76,7 +76,7 @@ def test_generated_headers_are_found_in_the_first_five_lines_or_256_characters(m
     assert _verdict((marker + "\n" + code).encode()) == filters.GENERATED
     assert _verdict(("# x\n" * 4 + marker.upper() + "\n" + code).encode()) == filters.GENERATED
     assert _verdict(("\n" * 100 + marker + "\n" + code).encode()) == filters.GENERATED
-    assert _verdict(("#" * 90 + "\n") .encode() * 4 + (marker + "\n" + code).encode()) == (
+    assert _verdict(("#" * 90 + "\n").encode() * 4 + (marker + "\n" + code).encode()) == (
         filters.GENERATED
     )
     assert _verdict((code + marker + "\n").encode()) == filters.KEPT

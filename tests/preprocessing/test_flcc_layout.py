@@ -3,9 +3,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from fakes import write_flcc
 
 from code_t5 import errors
+from fakes import write_flcc
 from preprocessing import flcc_layout
 
 
@@ -16,7 +16,12 @@ def _branches(root, languages=("Python",)):
 def test_every_branch_of_every_repository_is_listed_in_byte_order(tmp_path):
     write_flcc(
         tmp_path,
-        {"b/r/master/a_1.py": "", "B/r/master/a_1.py": "", "b/r/dev/a_1.py": "", "b/Q/x/a_1.py": ""},
+        {
+            "b/r/master/a_1.py": "",
+            "B/r/master/a_1.py": "",
+            "b/r/dev/a_1.py": "",
+            "b/Q/x/a_1.py": "",
+        },
     )
     names = [f"{branch.full_name}:{branch.branch}" for branch in _branches(tmp_path)]
     assert names == ["B/r:master", "b/Q:x", "b/r:dev", "b/r:master"]
@@ -44,7 +49,9 @@ def test_the_v3_folder_itself_will_do(tmp_path):
 
 
 def test_a_missing_directory_is_refused(tmp_path):
-    with pytest.raises(errors.InputError, match="No such file or directory; wanted a folder in FLCC"):
+    with pytest.raises(
+        errors.InputError, match="No such file or directory; wanted a folder in FLCC"
+    ):
         flcc_layout.find_v3_root(tmp_path / "nowhere")
 
 

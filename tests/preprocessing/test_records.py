@@ -64,7 +64,7 @@ def test_ranges_change_nothing_but_memory(tmp_path, monkeypatch):
 def test_shards_are_about_equal_and_hold_every_row_once(tmp_path):
     rng = np.random.default_rng(0)
     found = _find(_save(tmp_path, _index([rng.bytes(32) for _ in range(100)])), 1, 100)
-    plans = list(records.plan_shards(found, {5: splits.TRAIN}, shard_bytes=2500))
+    plans = list(records.plan_shards(found, assigned={5: splits.TRAIN}, shard_bytes=2500))
     assert [plan.name for plan in plans] == [
         f"flcc-train.tfrecord-{n:05d}-of-00004" for n in range(4)
     ]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ctypes
+import errno
 import subprocess
 import sys
 
@@ -48,6 +50,16 @@ def test_directory_replaces_the_old_one_as_a_whole(tmp_path):
             (folder / name).write_text("x")
     assert [path.name for path in (tmp_path / "d").iterdir()] == ["new"]
     assert [path.name for path in tmp_path.iterdir()] == ["d"]
+
+
+def test_directory_is_replaced_where_names_cannot_be_exchanged(tmp_path, monkeypatch):
+    class Library:
+        def renameat2(self, *arguments):
+            ctypes.set_errno(errno.EINVAL)
+            return -1
+
+    monkeypatch.setattr(atomic.ctypes, "CDLL", lambda *a, **k: Library())
+    test_directory_replaces_the_old_one_as_a_whole(tmp_path)
 
 
 _KILLED = """

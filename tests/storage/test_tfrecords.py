@@ -43,8 +43,7 @@ def test_file_is_what_tensorflow_writes(tmp_path):
 def test_golden_bytes():
     record = tfrecords.frame_record(tfrecords.encode_example({"a": b"b", "c": 5}))
     assert record.hex() == (
-        "1a00000000000000129bd82d0a180a0a0a016112050a030a0162"
-        "0a0a0a016312051a030a0105e1f6660b"
+        "1a00000000000000129bd82d0a180a0a0a016112050a030a01620a0a0a016312051a030a0105e1f6660b"
     )
 
 

@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+import seqio
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from code_t5 import errors
+from code_t5.data import prepared, requested, sources, tasks
+from code_t5.storage import manifest, tfrecords
+
+_LENGTHS = {"inputs": 32, "targets": 32}
+
+
+@pytest.fixture(autouse=True)
+def _registries():
+    """Gives each test registries of its own."""
+    saved = dict(seqio.TaskRegistry._REGISTRY), dict(seqio.MixtureRegistry._REGISTRY)
+    yield
+    seqio.TaskRegistry._REGISTRY, seqio.MixtureRegistry._REGISTRY = saved
+
+
+@pytest.fixture
+def copied_data_dir(small_data_dir, tmp_path):
+    """A data directory that the test may damage."""
+    return pathlib.Path(shutil.copytree(small_data_dir, tmp_path / "copy"))
+
+
+def _texts(data_dir: pathlib.Path, split: str) -> list[bytes]:
+    folder = data_dir / "flcc/small/1.0.0"
+    return sorted(
+        tfrecords.decode_example(data)["text"]
+        for path in folder.glob(f"flcc-{split}.*")
+        for data in tfrecords.read_records(path)
+    )
+
+
+def test_each_data_set_gets_a_task_per_objective_and_published_names_are_known(small_data_dir):
+    assert tasks.register_tasks(str(small_data_dir)) == ["small"]
+    names = set(seqio.TaskRegistry.names())
+    for dataset in ("small", *prepared.PUBLISHED):
+        assert {dataset, f"{dataset}_prefix_lm", f"{dataset}_span_corruption"} <= names
+    assert {"fl_py_2019_mix", "fl_py_2019_mix_prefix_lm"} <= set(seqio.MixtureRegistry.names())
+    assert tasks.register_tasks(str(small_data_dir)) == ["small"]
+
+
+def test_tfds_reads_every_text_and_counts_exactly(small_data_dir):
+    loaded = tfds.load("flcc/small", data_dir=str(small_data_dir))
+    info = tfds.builder("flcc/small", data_dir=str(small_data_dir)).info
+    for split in ("train", "validation", "test"):
+        texts = sorted(example["text"] for example in tfds.as_numpy(loaded[split]))
+        assert texts == _texts(small_data_dir, split)
+        assert info.splits[split].num_examples == len(texts) > 0
+
+
+def test_seqio_source_counts_exactly_and_lists_shards(small_data_dir):
+    tasks.register_tasks(str(small_data_dir))
+    source = seqio.TaskRegistry.get("small").source
+    assert source.num_input_examples("train") == len(_texts(small_data_dir, "train"))
+    assert [path.rsplit("/", 1)[1] for path in source.list_shards("train")] == [
+        "flcc-train.tfrecord-00000-of-00001"
+    ]
+    assert set(source.splits) == {"train", "validation", "test"}
+
+
+def test_prefix_lm_windows_give_back_the_text(small_data_dir):
+    tasks.register_tasks(str(small_data_dir))
+    task = seqio.TaskRegistry.get("small_prefix_lm")
+    vocabulary = task.output_features["targets"].vocabulary
+    dataset = task.get_dataset(
+        {"inputs": 5000, "targets": 5000}, split="validation", shuffle=False, seed=0
+    )
+    texts = []
+    for example in dataset.as_numpy_iterator():
+        assert example["inputs"][-1] == example["targets"][-1] == 1
+        ids = [*example["inputs"][:-1].tolist(), *example["targets"][:-1].tolist()]
+        texts.append(vocabulary.decode(ids).encode())
+    assert sorted(texts) == _texts(small_data_dir, "validation")
+
+
+def test_span_corruption_masks_with_sentinels_above_the_pieces(small_data_dir):
+    tasks.register_tasks(str(small_data_dir))
+    task = seqio.TaskRegistry.get("small_span_corruption")
+    vocabulary = task.output_features["targets"].vocabulary
+    dataset = task.get_dataset(_LENGTHS, split="train", shuffle=False, seed=0)
+    for example in dataset.take(20).as_numpy_iterator():
+        assert example["targets"].max() == vocabulary.vocab_size - 1
+        assert example["inputs"].max() == vocabulary.vocab_size - 1
+
+
+def test_objective_of_the_plain_task_is_chosen_by_gin(small_data_dir):
+    import gin
+    from t5.data import preprocessors  # noqa: F401 - defines the names that gin binds
+
+    tasks.register_tasks(str(small_data_dir))
+    task = seqio.TaskRegistry.get("small")
+    with gin.unlock_config():
+        gin.clear_config()
+        with pytest.raises(errors.InputError, match="gin chooses no objective"):
+            task.get_dataset(_LENGTHS, split="train", shuffle=False)
+        gin.parse_config(
+            "t5.data.preprocessors.unsupervised.preprocessors = [@preprocessors.prefix_lm]\n"
+        )
+        plain = task.get_dataset(_LENGTHS, split="train", shuffle=False, seed=3)
+        fixed = seqio.TaskRegistry.get("small_prefix_lm").get_dataset(
+            _LENGTHS, split="train", shuffle=False, seed=3
+        )
+        pairs = zip(plain.as_numpy_iterator(), fixed.as_numpy_iterator())
+        for first, second in pairs:
+            assert first["targets"].tolist() == second["targets"].tolist()
+        gin.clear_config()
+
+
+def test_the_cache_comes_before_the_objective():
+    tasks.register_tasks("/nowhere")
+    names = [
+        getattr(p, "__name__", type(p).__name__)
+        for p in seqio.TaskRegistry.get("fl_py_50stars_2019_prefix_lm").preprocessors
+    ]
+    assert names == [
+        "text_to_targets", "tokenize", "CacheDatasetPlaceholder", "prefix_lm",
+        "append_eos_after_trim",
+    ]  # fmt: skip
+
+
+def test_a_task_that_is_not_built_says_which_command_builds_it(tmp_path):
+    tasks.register_tasks(str(tmp_path))
+    task = seqio.TaskRegistry.get("fl_py_10stars_2019_prefix_lm")
+    for attempt in (
+        lambda: task.get_dataset(_LENGTHS, split="train"),
+        lambda: task.source.num_input_examples("train"),
+        lambda: task.source.list_shards("train"),
+        lambda: seqio.MixtureRegistry.get("fl_py_2019_mix").get_dataset(_LENGTHS, split="train"),
+    ):
+        with pytest.raises(errors.NotBuiltError, match="build it with: python -m preprocessing"):
+            attempt()
+    assert task.source.splits == ()
+
+
+def test_a_data_set_and_another_vocabulary_are_refused_with_both_fingerprints(copied_data_dir):
+    tasks.register_tasks(str(copied_data_dir))
+    path = copied_data_dir / "flcc/small/1.0.0/manifest.json"
+    fields = json.loads(path.read_text())
+    wanted = "0" * 64
+    found, fields["vocabulary_fingerprint"] = fields["vocabulary_fingerprint"], wanted
+    path.write_text(json.dumps(fields))
+    with pytest.raises(errors.VocabularyMismatchError) as caught:
+        seqio.TaskRegistry.get("small").get_dataset(_LENGTHS, split="train")
+    assert wanted in str(caught.value)
+    assert found in str(caught.value)
+
+
+def test_mixture_of_two_data_sets_reads_both_in_proportion(copied_data_dir):
+    for name in ("fl_py_50stars_2019", "fl_py_10stars_2019"):
+        folder = copied_data_dir / "flcc" / name
+        shutil.copytree(copied_data_dir / "flcc/small", folder)
+        info = folder / "1.0.0/dataset_info.json"
+        info.write_text(
+            info.read_text().replace('"configName": "small"', f'"configName": "{name}"')
+        )
+    tasks.register_tasks(str(copied_data_dir))
+    mixture = seqio.MixtureRegistry.get("fl_py_2019_mix_prefix_lm")
+    count = len(_texts(copied_data_dir, "train"))
+    assert [mixture.get_rate(task) for task in mixture.tasks] == [count, count]
+    dataset = mixture.get_dataset(_LENGTHS, split="train", shuffle=False)
+    assert len(list(dataset.take(10))) == 10
+
+
+def _check(name):
+    requested.check_name(name, ["small"])
+
+
+def test_asking_for_an_unknown_name_lists_what_is_there(small_data_dir):
+    tasks.register_tasks(str(small_data_dir))
+    _check("small_prefix_lm")
+    with pytest.raises(errors.InputError) as caught:
+        _check("smal_prefix_lm")
+    message = str(caught.value)
+    assert "did you mean small_prefix_lm?" in message
+    assert "are built: small; wanted" in message
+    assert "\n" not in message
+
+
+def test_asking_for_what_is_not_built_or_damaged_is_refused(copied_data_dir):
+    tasks.register_tasks(str(copied_data_dir))
+    for name in ("fl_py_50stars_2019", "fl_py_2019_mix_span_corruption"):
+        with pytest.raises(errors.NotBuiltError, match="is not built"):
+            _check(name)
+    model = copied_data_dir / "vocabularies/default/sentencepiece.model"
+    data = bytearray(model.read_bytes())
+    data[len(data) // 2] ^= 1
+    model.write_bytes(bytes(data))
+    with pytest.raises(errors.ArtifactError, match="sentencepiece.model"):
+        tasks.CodeVocabulary(str(model.parent)).encode("x")
+
+
+_TRAINER = """
+import sys
+from absl import app, flags
+import seqio
+flags.DEFINE_multi_string("module_import", "", "")
+flags.DEFINE_multi_string("gin_param", "", "")
+flags.DEFINE_string("t5_tfds_data_dir", None, "")
+def main(_):
+    import time
+    start = time.monotonic()
+    import code_t5
+    print(time.monotonic() - start, "t5" in sys.modules, sorted(
+        name for name in seqio.TaskRegistry.names() if name.startswith("small")))
+app.run(main)
+"""
+
+
+def _run_like_the_trainer(*args):
+    command = [sys.executable, "-c", _TRAINER, "--module_import=code_t5", *args]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_trainers_flag_names_the_data_directory_and_importing_stays_light(small_data_dir):
+    done = _run_like_the_trainer(f"--t5_tfds_data_dir={small_data_dir}")
+    assert done.returncode == 0, done.stderr
+    seconds, t5_imported, names = done.stdout.strip().split(" ", 2)
+    assert t5_imported == "False"
+    assert names == "['small', 'small_prefix_lm', 'small_span_corruption']"
+
+
+def test_the_trainer_ends_in_one_line_if_asked_for_what_is_not_there(small_data_dir):
+    done = _run_like_the_trainer(
+        f"--t5_tfds_data_dir={small_data_dir}", "--gin_param=MIXTURE_NAME = 'nothing'"
+    )
+    assert done.returncode == 1
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .startswith("error: MIXTURE_NAME is 'nothing', which is no Task or Mixture")
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_damaged_manifest_is_refused_when_the_data_is_read(copied_data_dir):
+    manifest_path = copied_data_dir / "flcc/small/1.0.0" / manifest.MANIFEST_NAME
+    manifest_path.write_text("{")
+    assert tasks.register_tasks(str(copied_data_dir)) == ["small"]
+    with pytest.raises(errors.ArtifactError, match="wanted 'code_t5_dataset' version 1"):
+        seqio.TaskRegistry.get("small").get_dataset(_LENGTHS, split="train")
+
+
+def test_flipped_byte_in_a_shard_is_noticed(copied_data_dir):
+    (path,) = (copied_data_dir / "flcc/small/1.0.0").glob("flcc-train*")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    tasks.register_tasks(str(copied_data_dir))
+    dataset = seqio.TaskRegistry.get("small_prefix_lm").get_dataset(
+        _LENGTHS, split="train", shuffle=False
+    )
+    with pytest.raises(tf.errors.DataLossError):
+        list(dataset)
+    with pytest.raises(errors.ArtifactError, match="is damaged at byte"):
+        list(tfrecords.read_records(path))
+
+
+def test_source_warns_of_nothing_and_opens_nothing_when_it_is_made(tmp_path):
+    dataset = prepared.PreparedDataset("gone", str(tmp_path / "gone"))
+    source = sources.FlccDataSource(dataset, tasks.CodeVocabulary(str(dataset.vocabulary_dir)))
+    with pytest.raises(errors.NotBuiltError):
+        source.check()
