@@ -107,3 +107,39 @@ class WorkerPool:
         finally:
             for future in window:
                 future.cancel()
+
+
+def run_in_child(function: Callable[[], _Output], *, tick_fn: Callable[[int], object]) -> _Output:
+    """Runs a function that cannot be interrupted in a process of its own.
+
+    Args:
+      function: Importable by name, arguments bound with `functools.partial`.
+      tick_fn: Called with 1 about once a second until the function returns.
+
+    Returns:
+      What the function returned.
+
+    Raises:
+      CodeT5Error: The function raised one, or its process died.
+    """
+    context = multiprocessing.get_context("forkserver")
+    executor = concurrent.futures.ProcessPoolExecutor(
+        1, mp_context=context, initializer=_start_worker
+    )
+    future = executor.submit(function)
+    processes = list((executor._processes or {}).values())
+    try:
+        while not concurrent.futures.wait([future], timeout=1).done:
+            tick_fn(1)
+        return future.result()
+    except concurrent.futures.process.BrokenProcessPool as error:
+        raise errors.CodeT5Error(
+            "the process that trained died (killed, or out of memory); wanted it to finish; run "
+            "the same command again, with a smaller --max_sample_bytes if memory is short"
+        ) from error
+    except KeyboardInterrupt:
+        for process in processes:
+            process.kill()
+        raise
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from code_t5 import errors, progress
+from code_t5.data import piece_model
 from code_t5.storage import atomic, manifest
 from preprocessing import (
     filters,
@@ -225,7 +226,7 @@ def ensure_vocabulary(
                 vocab_size=wanted.vocab_size or vocabulary_training.DEFAULT_VOCAB_SIZE,
                 max_sample_bytes=wanted.max_sample_bytes,
             )
-    found = vocabulary_training.read_vocabulary_manifest(folder)
+    found = piece_model.read_vocabulary_manifest(folder)
     if wanted.vocab_size and wanted.vocab_size != found["requested_vocab_size"]:
         raise errors.VocabularyMismatchError(
             f"the vocabulary {folder} (fingerprint {found['fingerprint'][:16]}) was trained for "

@@ -1,8 +1,8 @@
 """TFDS builder of FLCC data sets.
 
 A data set that `python -m preprocessing.build` has built is read by its name, with or without this
-module: `tfds.load("flcc/<name>", data_dir=DATA_DIR)`. With this module imported, TFDS can also build
-one itself, through the same stages:
+module: `tfds.load("flcc/<name>", data_dir=DATA_DIR)`. With this module imported, TFDS can also
+build one itself, through the same stages:
 
     config = FlccConfig(name="mine", input_dir="path/to/dataset")
     builder = tfds.builder("flcc", config=config, data_dir=DATA_DIR)
