@@ -47,10 +47,10 @@ def read_plain_file(path: str, *, max_bytes: int) -> bytes:
         raise SkippedFile(tally.VANISHED) from error
     except OSError as error:
         raise SkippedFile(tally.UNREADABLE) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise SkippedFile(tally.NOT_A_PLAIN_FILE)
     with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise SkippedFile(tally.NOT_A_PLAIN_FILE)
         try:
             data = file.read(max_bytes + 1)
         except OSError as error:
