@@ -2,34 +2,37 @@
 
 Byte-pair encoding rather than a unigram model, both by SentencePiece: `docs/vocabulary.md` has the
 comparison. Every text can be encoded (bytes stand in for characters without a piece), nothing is
-normalised, and line ends, tabs and runs of spaces are pieces of their own.
+normalised, and line ends, tabs and runs of spaces are pieces of their own. The other pieces are
+learned from *units* (`code_t5/data/text_units.py`) and how often they occur.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import collections
 import functools
+import heapq
 import io
 import os
-import pathlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from absl import logging
+
 from code_t5 import errors, progress, vocabulary_escapes
-from code_t5.data import piece_model
+from code_t5.data import piece_model, text_units
 from code_t5.storage import atomic, fingerprints, manifest
 from preprocessing import parallel
 
 DEFAULT_VOCAB_SIZE = 32_000
 MODEL_TYPE = "bpe"
-# SentencePiece drops sentences that hold this character, which it uses itself.
-_RESERVED = "\u2585"
-# A file is handed over in pieces of about this many characters, cut at line ends.
-_SENTENCE_CHARACTERS = 8000
-_MAX_SENTENCE_BYTES = 1 << 20
-_MAX_TAB_RUN = 8
-_MAX_SPACE_RUN = 32
+# The most frequent units are learned from: rarer ones take time and change next to nothing.
+_MAX_UNITS = 200_000
+# SentencePiece ends the process at a word of 65,536 characters; long units teach nothing anyway.
+_MAX_UNIT_CHARACTERS = 256
+# SentencePiece drops what holds U+2585, which it uses itself, and lets no piece hold a NUL; the
+# escapes are pieces already.
+_RESERVED = ("\u2585", "\0", vocabulary_escapes.ESCAPE_MARK)
 # Of the characters of the sample; the rest are spelt in bytes.
 _CHARACTER_COVERAGE = 0.9995
 
@@ -39,9 +42,9 @@ def _user_defined_symbols() -> list[str]:
         vocabulary_escapes.ESCAPED_ESCAPE_MARK,
         vocabulary_escapes.ESCAPED_SPACE_MARK,
         "\n",
-        *("\t" * count for count in range(1, _MAX_TAB_RUN + 1)),
+        *("\t" * count for count in range(1, text_units.MAX_TABS + 1)),
         # SentencePiece looks pieces up after it has written spaces as U+2581.
-        *(vocabulary_escapes.SPACE_MARK * count for count in range(2, _MAX_SPACE_RUN + 1)),
+        *(vocabulary_escapes.SPACE_MARK * count for count in range(2, text_units.MAX_SPACES + 1)),
     ]
 
 
@@ -69,68 +72,114 @@ def take_sample(texts: Iterable[str], *, max_sample_bytes: int) -> list[str]:
     return sample
 
 
-def _sentences(sample: Iterable[str]) -> Iterator[str]:
-    for text in sample:
-        pending: list[str] = []
-        length = 0
-        for line in vocabulary_escapes.escape(text.replace(_RESERVED, " ")).splitlines(True):
-            if pending and length + len(line) > _SENTENCE_CHARACTERS:
-                yield "".join(pending)
-                pending, length = [], 0
-            pending.append(line)
-            length += len(line)
-        if pending:
-            yield "".join(pending)
+def count_units(texts: Iterable[str]) -> dict[str, int]:
+    """Returns how often each unit occurs in the texts, escaped."""
+    counts: collections.Counter[str] = collections.Counter()
+    for text in texts:
+        counts.update(text_units.split_units(vocabulary_escapes.escape(text)))
+    return counts
 
 
-def train_model(sample: Sequence[str], *, vocab_size: int, model_type: str = MODEL_TYPE) -> bytes:
-    """Trains a SentencePiece model; one thread, so that the same sample gives the same bytes.
+def _sentences(counts: Mapping[str, int]) -> list[str]:
+    """Returns the units to learn from, the most frequent first, as lines of SentencePiece's TSV."""
+    learned = (
+        (-count, unit)
+        for unit, count in counts.items()
+        if len(unit) <= _MAX_UNIT_CHARACTERS
+        and not unit.isspace()
+        and not any(character in unit for character in _RESERVED)
+    )
+    return [f"{unit}\t{-rank}" for rank, unit in heapq.nsmallest(_MAX_UNITS, learned)]
+
+
+def trainer_options(vocab_size: int) -> dict[str, Any]:
+    """Returns SentencePiece's options for a vocabulary of `vocab_size` pieces."""
+    return {
+        "model_type": MODEL_TYPE,
+        "vocab_size": vocab_size,
+        "hard_vocab_limit": False,
+        "pad_id": piece_model.PAD_ID,
+        "eos_id": piece_model.EOS_ID,
+        "unk_id": piece_model.UNK_ID,
+        "bos_id": -1,
+        "byte_fallback": True,
+        "character_coverage": _CHARACTER_COVERAGE,
+        "normalization_rule_name": "identity",
+        "add_dummy_prefix": False,
+        "remove_extra_whitespaces": False,
+        "user_defined_symbols": _user_defined_symbols(),
+        # Whatever a unit holds together may become one piece.
+        "split_by_unicode_script": False,
+        "split_by_number": False,
+        "input_format": "tsv",
+        "max_sentence_length": 8 * _MAX_UNIT_CHARACTERS,
+        # Stands in the model, and so in its bytes: the same on every machine.
+        "num_threads": 1,
+        "minloglevel": 2,
+    }
+
+
+def train_model(
+    counts: Mapping[str, int], *, vocab_size: int, options: Mapping[str, Any] | None = None
+) -> bytes:
+    """Trains a SentencePiece model; the same counts give the same bytes.
 
     Args:
-      sample: Texts.
+      counts: How often each unit occurs.
       vocab_size: Most pieces; a small sample may give fewer.
-      model_type: `bpe` or `unigram`.
+      options: Of SentencePiece's, to change for a comparison.
 
     Returns:
       The serialised model.
 
     Raises:
-      InputError: The sample is empty, or `vocab_size` is too small for its characters.
+      InputError: There are no units, or `vocab_size` is too small for their characters.
     """
     import sentencepiece
 
     model = io.BytesIO()
+    sentences = _sentences(counts)
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=_sentences(sample),
+            sentence_iterator=iter(sentences),
             model_writer=model,
-            model_type=model_type,
-            vocab_size=vocab_size,
-            hard_vocab_limit=False,
-            pad_id=piece_model.PAD_ID,
-            eos_id=piece_model.EOS_ID,
-            unk_id=piece_model.UNK_ID,
-            bos_id=-1,
-            byte_fallback=True,
-            character_coverage=_CHARACTER_COVERAGE,
-            normalization_rule_name="identity",
-            add_dummy_prefix=False,
-            remove_extra_whitespaces=False,
-            allow_whitespace_only_pieces=True,
-            user_defined_symbols=_user_defined_symbols(),
-            max_sentence_length=_MAX_SENTENCE_BYTES,
-            num_threads=1,
-            minloglevel=2,
+            **{**trainer_options(vocab_size), **(options or {})},
         )
     except RuntimeError as error:
         needed = re.search(r"smaller than required_chars\D*(\d+) vs (\d+)", str(error))
         why = f"{needed[2]} pieces at least" if needed else "text to train on"
         raise errors.InputError(
-            f"the vocabulary cannot be trained with {vocab_size} pieces on {len(sample)} texts; "
-            f"wanted {why}; give a larger --vocab_size, or more code "
+            f"the vocabulary cannot be trained with {vocab_size} pieces on {len(sentences)} "
+            f"different words; wanted {why}; give a larger --vocab_size, or more code "
             f"(SentencePiece: {' '.join(str(error).split())})"
         ) from error
     return model.getvalue()
+
+
+def _characters_per_token(counts: Mapping[str, int], *, model: piece_model.PieceModel) -> float:
+    num_characters = num_tokens = 0
+    for unit, count in counts.items():
+        text = vocabulary_escapes.unescape(unit)
+        num_characters += len(text) * count
+        num_tokens += len(model.encode(text)) * count
+    return round(num_characters / num_tokens, 4)
+
+
+def _describe(model_bytes: bytes, *, model: piece_model.PieceModel) -> dict[str, Any]:
+    import sentencepiece
+
+    return {
+        "format_name": piece_model.FORMAT_NAME,
+        "format_version": piece_model.FORMAT_VERSION,
+        "fingerprint": piece_model.vocabulary_fingerprint(model_bytes),
+        "model_sha256": fingerprints.hash_bytes(model_bytes),
+        "model_type": MODEL_TYPE,
+        "escape_version": vocabulary_escapes.ESCAPE_VERSION,
+        "num_pieces": model.num_pieces,
+        "extra_ids": piece_model.EXTRA_IDS,
+        "vocab_size": model.vocab_size,
+        "sentencepiece_version": sentencepiece.__version__,
+    }
 
 
 def train_vocabulary(
@@ -146,7 +195,7 @@ def train_vocabulary(
       texts: In an order that has nothing to do with their content.
       output_dir: The vocabulary's directory; replaced if it is there.
       vocab_size: Most pieces, the three special ids included, sentinels excluded.
-      max_sample_bytes: Most bytes to train on; training needs about 20 times as much memory.
+      max_sample_bytes: Most bytes to train on; they are held in memory.
 
     Returns:
       The manifest.
@@ -154,8 +203,6 @@ def train_vocabulary(
     Raises:
       InputError: There is nothing to train on, or `vocab_size` is too small.
     """
-    import sentencepiece
-
     sample = take_sample(texts, max_sample_bytes=max_sample_bytes)
     sample_bytes = sum(len(text.encode("utf-8")) for text in sample)
     if not sample_bytes:
@@ -163,23 +210,23 @@ def train_vocabulary(
             "there is no text to train a vocabulary on; wanted kept files in the train split; "
             "check the counts by reason above, or --max_sample_bytes"
         )
-    train_fn = functools.partial(train_model, sample, vocab_size=vocab_size)
+    counts = count_units(sample)
+    train_fn = functools.partial(train_model, counts, vocab_size=vocab_size)
     with progress.progress_bar(description="training the vocabulary", unit="s") as bar:
         model_bytes = parallel.run_in_child(train_fn, tick_fn=bar.update)
     model = piece_model.PieceModel(model_bytes)
+    if model.num_pieces < vocab_size:
+        logging.warning(
+            "the sample holds enough for %d pieces, not for the %d asked for: the vocabulary is "
+            "smaller",
+            model.num_pieces,
+            vocab_size,
+        )
     fields = {
-        "format_name": piece_model.FORMAT_NAME,
-        "format_version": piece_model.FORMAT_VERSION,
-        "fingerprint": piece_model.vocabulary_fingerprint(model_bytes),
-        "model_sha256": fingerprints.hash_bytes(model_bytes),
-        "model_type": MODEL_TYPE,
-        "escape_version": vocabulary_escapes.ESCAPE_VERSION,
+        **_describe(model_bytes, model=model),
         "requested_vocab_size": vocab_size,
-        "num_pieces": model.num_pieces,
-        "extra_ids": piece_model.EXTRA_IDS,
-        "vocab_size": model.num_pieces + piece_model.EXTRA_IDS,
+        "characters_per_token": _characters_per_token(counts, model=model),
         "sample_bytes": sample_bytes,
-        "sentencepiece_version": sentencepiece.__version__,
     }
     with atomic.directory(output_dir) as folder:
         atomic.write_file(folder / piece_model.MODEL_NAME, model_bytes)
@@ -187,27 +234,9 @@ def train_vocabulary(
     return fields
 
 
-@dataclasses.dataclass(frozen=True)
-class BatchOutcome:
-    """What encoding and decoding a batch of texts showed.
-
-    Attributes:
-      differing: Positions of the texts that came back changed.
-      num_tokens: Ids of the whole batch.
-    """
-
-    differing: tuple[int, ...]
-    num_tokens: int
-
-
-@functools.lru_cache(maxsize=1)
-def _loaded(vocabulary_dir: str) -> piece_model.PieceModel:
-    return piece_model.PieceModel.load(vocabulary_dir)
-
-
 def check_lossless_batch(
     vocabulary_dir: str | os.PathLike[str], texts: Sequence[str]
-) -> BatchOutcome:
+) -> piece_model.DecodedBatch:
     """Encodes and decodes texts and compares.
 
     Args:
@@ -217,8 +246,4 @@ def check_lossless_batch(
     Returns:
       Which differ, and how many ids they became.
     """
-    model = _loaded(str(pathlib.Path(vocabulary_dir)))
-    token_ids = model.encode_batch(texts)
-    decoded = model.decode_batch(token_ids)
-    differing = tuple(i for i, text in enumerate(texts) if decoded[i] != text)
-    return BatchOutcome(differing, sum(map(len, token_ids)))
+    return piece_model.load_piece_model(vocabulary_dir).check_decoded(texts)

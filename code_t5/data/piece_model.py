@@ -2,25 +2,49 @@
 
     <vocabulary directory>/sentencepiece.model  manifest.json  COMPLETED
 
-Ids are 0 padding, 1 end of text, 2 unknown, then pieces; `extra_ids` sentinels follow above them,
-which no text ever encodes to.
+Ids are 0 padding, 1 end of text, 2 unknown, then pieces; `extra_ids` *sentinels* follow above them,
+which no text ever encodes to. The last id is `<extra_id_0>`, the one below it `<extra_id_1>`.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 import pathlib
-from collections.abc import Sequence
-from typing import Any
+import struct
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from code_t5 import errors, vocabulary_escapes
+from code_t5.data import text_units
 from code_t5.storage import fingerprints, manifest
 
 MODEL_NAME = "sentencepiece.model"
 FORMAT_NAME = "code_t5_vocabulary"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 EXTRA_IDS = 100
 PAD_ID, EOS_ID, UNK_ID = 0, 1, 2
+
+# Units of this many characters are remembered, some 30 MB, before remembering starts afresh.
+_MAX_TABLE_CHARACTERS = 2_000_000
+# One text in so many is also encoded and decoded by SentencePiece in one piece.
+_WHOLE_EVERY = 128
+# In SentencePiece's format, a piece that is matched as it stands.
+_USER_DEFINED = 4
+
+
+class DecodedBatch(NamedTuple):
+    """What comparing texts with their decoded ids showed.
+
+    Attributes:
+      differing: Positions of the texts that came back changed.
+      num_tokens: Ids of all texts.
+    """
+
+    differing: tuple[int, ...]
+    num_tokens: int
 
 
 def vocabulary_fingerprint(model_bytes: bytes) -> str:
@@ -48,68 +72,108 @@ def read_vocabulary_manifest(vocabulary_dir: str | os.PathLike[str]) -> dict[str
 
     Raises:
       NotBuiltError: There is no vocabulary.
-      ArtifactError: It is half-written or of another format.
+      ArtifactError: It is half-written, damaged or of another format.
     """
     if not pathlib.Path(vocabulary_dir).is_dir():
         raise errors.NotBuiltError(
             f"there is no vocabulary {vocabulary_dir}; wanted {MODEL_NAME} and its manifest; the "
             "first build of a data set trains it: scripts/build_dev_dataset.sh"
         )
-    return manifest.read_manifest(
+    fields = manifest.read_manifest(
         vocabulary_dir, format_name=FORMAT_NAME, format_version=FORMAT_VERSION
     )
+    kinds = {"model_sha256": str, "fingerprint": str, "num_pieces": int, "vocab_size": int}
+    wrong = [name for name, kind in kinds.items() if not isinstance(fields.get(name), kind)]
+    if wrong:
+        raise errors.ArtifactError(
+            f"the manifest of {vocabulary_dir} has no usable {', '.join(wrong)}; wanted what "
+            "training wrote; remove the directory and build again"
+        )
+    return fields
+
+
+def _sentinel_pieces() -> bytes:
+    """Returns the sentinels as the tail of a serialised model.
+
+    Appending to a protocol buffer's bytes continues its repeated field, so nothing is parsed. The
+    pieces begin with what no escaped text holds.
+    """
+    tail = b""
+    for number in reversed(range(EXTRA_IDS)):
+        piece = f"{vocabulary_escapes.SENTINEL_MARK}<extra_id_{number}>".encode("ascii")
+        # Fields 1 (text), 2 (score) and 3 (type) of a piece; pieces are field 1 of the model.
+        body = b"\x0a" + bytes([len(piece)]) + piece + b"\x15" + struct.pack("<f", 0.0)
+        body += b"\x18" + bytes([_USER_DEFINED])
+        tail += b"\x0a" + bytes([len(body)]) + body
+    return tail
+
+
+def _check_no_surrogate(units: Iterable[str]) -> None:
+    for unit in units:
+        try:
+            unit.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise errors.InputError(
+                f"the text holds the lone surrogate {unit[error.start]!a}, which no UTF-8 file can "
+                "hold; wanted valid Unicode; decode the file strictly"
+            ) from error
 
 
 class PieceModel:
-    """Text to ids of pieces and back, without loss.
+    """Text to ids and back, without loss; threads may share one.
+
+    Source code repeats its units, so a table from units to ids encodes several times faster than
+    SentencePiece alone, and to the same ids.
 
     Attributes:
-      model_bytes: The serialised SentencePiece model.
+      model_bytes: The serialised SentencePiece model, sentinels appended.
       num_pieces: Ids from 0, sentinels excluded.
+      vocab_size: Ids from 0, sentinels included.
     """
 
     def __init__(self, model_bytes: bytes) -> None:
         """Loads a serialised model.
 
         Args:
-          model_bytes: As SentencePiece writes it.
+          model_bytes: As `preprocessing.vocabulary_training` writes it.
         """
         import sentencepiece
 
-        self.model_bytes = model_bytes
-        self._processor = sentencepiece.SentencePieceProcessor(model_proto=model_bytes)
-        self.num_pieces: int = self._processor.get_piece_size()
+        self.model_bytes = model_bytes + _sentinel_pieces()
+        self._processor = sentencepiece.SentencePieceProcessor(model_proto=self.model_bytes)
+        self.vocab_size: int = self._processor.get_piece_size()
+        self.num_pieces = self.vocab_size - EXTRA_IDS
+        self._ids: dict[str, list[int]] = {}
+        self._texts: dict[str, str] = {}
+        self._table_characters = 0
 
-    @classmethod
-    def load(cls, vocabulary_dir: str | os.PathLike[str]) -> PieceModel:
-        """Loads the model of a vocabulary directory after checking its hash.
+    def _ids_by_unit(self, units: set[str]) -> dict[str, list[int]]:
+        """Returns a table with the ids of each of the units, and of others."""
+        table = self._ids
+        new = list(units.difference(table))
+        if new:
+            self._table_characters += sum(map(len, new))
+            if self._table_characters > _MAX_TABLE_CHARACTERS:
+                # New tables, not cleared ones: another thread may be reading the old.
+                table, new = {}, list(units)
+                self._ids, self._texts = table, {}
+                self._table_characters = sum(map(len, new))
+            try:
+                table.update(zip(new, self._processor.encode(new, num_threads=1)))
+            except TypeError:
+                # SentencePiece's word for a str that has no UTF-8.
+                _check_no_surrogate(new)
+                raise
+        return table
 
-        Args:
-          vocabulary_dir: The vocabulary.
-
-        Returns:
-          The model.
-
-        Raises:
-          NotBuiltError: There is no vocabulary.
-          ArtifactError: It is half-written, damaged or of another format.
-        """
-        fields = read_vocabulary_manifest(vocabulary_dir)
-        path = pathlib.Path(vocabulary_dir, MODEL_NAME)
-        try:
-            model_bytes = path.read_bytes()
-        except OSError as error:
-            raise errors.ArtifactError(
-                f"cannot read {path}: {error.strerror}; wanted the vocabulary's model; put it "
-                "back, or remove the directory and build again"
-            ) from error
-        found = fingerprints.hash_bytes(model_bytes)
-        if found != fields["model_sha256"]:
-            raise errors.ArtifactError(
-                f"{path} has SHA-256 {found}; wanted {fields['model_sha256']}, which its manifest "
-                "gives; put the model back, or remove the directory and build again"
-            )
-        return cls(model_bytes)
+    def _texts_by_unit(self, units: set[str], *, ids: dict[str, list[int]]) -> dict[str, str]:
+        """Returns a table with what the ids of each of the units decode to, and of others."""
+        table = self._texts
+        new = list(units.difference(table))
+        if new:
+            decoded = self._processor.decode([ids[unit] for unit in new], num_threads=1)
+            table.update(zip(new, decoded))
+        return table
 
     def encode(self, text: str) -> list[int]:
         """Returns the ids of a text, without an end of text.
@@ -118,39 +182,107 @@ class PieceModel:
           text: Any Unicode but lone surrogates.
 
         Returns:
-          Ids from 3 to `num_pieces - 1`.
+          Ids from 3 to `num_pieces - 1`, whatever the text looks like.
 
         Raises:
           InputError: The text holds a lone surrogate.
         """
-        return self.encode_batch([text])[0]
+        units = text_units.split_units(vocabulary_escapes.escape(text))
+        ids = self._ids_by_unit(set(units))
+        return list(itertools.chain.from_iterable(map(ids.__getitem__, units)))
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Returns the ids of several texts.
+    def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
+        """Returns the ids of several texts; see `encode`."""
+        return [self.encode(text) for text in texts]
+
+    def decode(self, token_ids: Iterable[int]) -> str:
+        """Returns the text of some ids up to the first end of text.
+
+        Args:
+          token_ids: Padding is nothing, ids beyond the vocabulary are unknown.
+
+        Returns:
+          The text; sentinels are written `<extra_id_N>`.
+        """
+        known: list[int] = []
+        for token_id in map(int, token_ids):
+            if token_id == EOS_ID:
+                break
+            known.append(token_id if 0 <= token_id < self.vocab_size else UNK_ID)
+        return vocabulary_escapes.unescape(self._processor.decode(known)) if known else ""
+
+    def decode_batch(self, token_ids: Iterable[Iterable[int]]) -> list[str]:
+        """Returns the texts of several lists of ids; see `decode`."""
+        return [self.decode(ids) for ids in token_ids]
+
+    def check_decoded(self, texts: Sequence[str]) -> DecodedBatch:
+        """Encodes texts, decodes their ids and compares.
+
+        What the ids of a unit decode to is asked of SentencePiece once and remembered; a text comes
+        back as its units do. One text in 128 is also encoded and decoded in one piece.
 
         Args:
           texts: Any Unicode but lone surrogates.
 
         Returns:
-          Ids by text.
-
-        Raises:
-          InputError: A text holds a lone surrogate.
+          Which differ, and how many ids they became.
         """
-        escaped = [vocabulary_escapes.escape(text) for text in texts]
-        try:
-            return self._processor.encode(escaped, num_threads=1)
-        except UnicodeEncodeError as error:
-            raise errors.InputError(
-                f"the text holds a lone surrogate at character {error.start}, which no UTF-8 file "
-                "can hold; wanted valid Unicode; decode the file strictly"
-            ) from error
+        differing, num_tokens = [], 0
+        for index, text in enumerate(texts):
+            units = text_units.split_units(vocabulary_escapes.escape(text))
+            different = set(units)
+            ids = self._ids_by_unit(different)
+            decoded = self._texts_by_unit(different, ids=ids)
+            num_tokens += sum(map(len, map(ids.__getitem__, units)))
+            back = vocabulary_escapes.unescape("".join(map(decoded.__getitem__, units)))
+            if back != text or (index % _WHOLE_EVERY == 0 and not self._survives_whole(text)):
+                differing.append(index)
+        return DecodedBatch(tuple(differing), num_tokens)
 
-    def decode(self, token_ids: Sequence[int]) -> str:
-        """Returns the text of some ids; padding and end of text are nothing."""
-        return self.decode_batch([list(token_ids)])[0]
+    def _survives_whole(self, text: str) -> bool:
+        ids = self._processor.encode(vocabulary_escapes.escape(text))
+        return ids == self.encode(text) and self.decode(ids) == text
 
-    def decode_batch(self, token_ids: Sequence[Sequence[int]]) -> list[str]:
-        """Returns the texts of several lists of ids, each below `num_pieces`."""
-        texts = self._processor.decode([list(ids) for ids in token_ids], num_threads=1)
-        return [vocabulary_escapes.unescape(text) for text in texts]
+
+def _read_model(path: pathlib.Path, *, model_sha256: str) -> bytes:
+    try:
+        model_bytes = path.read_bytes()
+    except OSError as error:
+        raise errors.ArtifactError(
+            f"cannot read {path}: {error.strerror}; wanted the vocabulary's model; put it "
+            "back, or remove the directory and build again"
+        ) from error
+    found = fingerprints.hash_bytes(model_bytes)
+    if found != model_sha256:
+        raise errors.ArtifactError(
+            f"{path} has SHA-256 {found}; wanted {model_sha256}, which its manifest "
+            "gives; put the model back, or remove the directory and build again"
+        )
+    return model_bytes
+
+
+@functools.lru_cache(maxsize=4)
+def _load(path: pathlib.Path, model_sha256: str) -> PieceModel:
+    return PieceModel(_read_model(path, model_sha256=model_sha256))
+
+
+# SentencePiece's loader must not run in two threads at once.
+_LOAD_LOCK = threading.Lock()
+
+
+def load_piece_model(vocabulary_dir: str | os.PathLike[str]) -> PieceModel:
+    """Returns the model of a vocabulary directory, loaded and checked once per process.
+
+    Args:
+      vocabulary_dir: The vocabulary.
+
+    Returns:
+      The model, shared with everyone else who asked for it.
+
+    Raises:
+      NotBuiltError: There is no vocabulary.
+      ArtifactError: It is half-written, damaged or of another format.
+    """
+    fields = read_vocabulary_manifest(vocabulary_dir)
+    with _LOAD_LOCK:
+        return _load(pathlib.Path(vocabulary_dir, MODEL_NAME), fields["model_sha256"])

@@ -18,6 +18,9 @@ class FlccDataSource(seqio.TfdsDataSource):
     Constructing one opens no file. The first look at the data raises `NotBuiltError` with the
     command that builds it, or `VocabularyMismatchError` if the vocabulary is not the one with which
     the data set was proved lossless.
+
+    Attributes:
+      dataset: What is read.
     """
 
     def __init__(self, dataset: prepared.PreparedDataset, vocabulary: CodeVocabulary) -> None:
@@ -33,7 +36,7 @@ class FlccDataSource(seqio.TfdsDataSource):
         super().__init__(
             f"{prepared.DATASET_NAME}/{dataset.name}:{prepared.VERSION}", tfds_data_dir=data_dir
         )
-        self._dataset = dataset
+        self.dataset = dataset
         self._vocabulary = vocabulary
 
     def check(self) -> None:
@@ -44,22 +47,19 @@ class FlccDataSource(seqio.TfdsDataSource):
           ArtifactError: It is damaged.
           VocabularyMismatchError: It was built with another vocabulary.
         """
-        built = self._dataset.read_manifest()
+        built = self.dataset.read_manifest()
         wanted, found = built["vocabulary_fingerprint"], self._vocabulary.fingerprint
         if wanted != found:
             raise errors.VocabularyMismatchError(
-                f"the data set {self._dataset.name} was checked with the vocabulary {wanted}, but "
-                f"{self._dataset.vocabulary_dir} is {found}; wanted the same; put that vocabulary "
-                f"back, or build the data set again: {self._dataset.build_command} --overwrite"
+                f"the data set {self.dataset.name} was checked with the vocabulary {wanted}, but "
+                f"{self.dataset.vocabulary_dir} is {found}; wanted the same; put that vocabulary "
+                f"back, or build the data set again: {self.dataset.build_command} --overwrite"
             )
 
     @property
     def splits(self) -> Any:
-        """Splits of the data set; none where it is not built, so that it can still be listed."""
-        try:
-            self.check()
-        except errors.CodeT5Error:
-            return ()
+        """Splits of the data set, as TFDS knows them."""
+        self.check()
         return super().splits
 
     def get_dataset(self, *args: Any, **kwargs: Any) -> tf.data.Dataset:

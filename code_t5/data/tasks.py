@@ -30,8 +30,19 @@ def _output_features(vocabulary: CodeVocabulary) -> dict[str, seqio.Feature]:
     }
 
 
-def _register(name: str, dataset: prepared.PreparedDataset, objective: Preprocessor) -> None:
-    if name in seqio.TaskRegistry.names():
+def _is_free(name: str, dataset: prepared.PreparedDataset) -> bool:
+    """Says whether to register a name, and drops what was registered for another data directory."""
+    if name not in seqio.TaskRegistry.names():
+        return True
+    source = seqio.TaskRegistry.get(name).source
+    if not isinstance(source, sources.FlccDataSource) or source.dataset == dataset:
+        return False
+    seqio.TaskRegistry.remove(name)
+    return True
+
+
+def _register(name: str, *, dataset: prepared.PreparedDataset, objective: Preprocessor) -> None:
+    if not _is_free(name, dataset):
         return
     vocabulary = CodeVocabulary(str(dataset.vocabulary_dir))
     seqio.TaskRegistry.add(
@@ -50,10 +61,12 @@ def _register(name: str, dataset: prepared.PreparedDataset, objective: Preproces
 
 
 def _register_mixture(name: str, members: Sequence[str]) -> None:
-    if name not in seqio.MixtureRegistry.names():
-        seqio.MixtureRegistry.add(
-            name, list(members), default_rate=functools.partial(seqio.mixing_rate_num_examples)
-        )
+    # A Mixture holds its Tasks, which may have been registered anew.
+    if name in seqio.MixtureRegistry.names():
+        seqio.MixtureRegistry.remove(name)
+    seqio.MixtureRegistry.add(
+        name, list(members), default_rate=functools.partial(seqio.mixing_rate_num_examples)
+    )
 
 
 def register_tasks(data_dir: str | None = None) -> list[str]:
@@ -71,9 +84,9 @@ def register_tasks(data_dir: str | None = None) -> list[str]:
     for name in prepared.PUBLISHED:
         datasets.setdefault(name, prepared.PreparedDataset(name, data_dir))
     for name, dataset in datasets.items():
-        _register(name, dataset, preprocessors.unsupervised)
+        _register(name, dataset=dataset, objective=preprocessors.unsupervised)
         for suffix, objective in preprocessors.OBJECTIVES.items():
-            _register(f"{name}_{suffix}", dataset, objective)
+            _register(f"{name}_{suffix}", dataset=dataset, objective=objective)
     for name, members in PUBLISHED_MIXTURES.items():
         _register_mixture(name, members)
         for suffix in preprocessors.OBJECTIVES:

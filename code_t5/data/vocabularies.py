@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
 import pathlib
-import threading
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import seqio
 import tensorflow as tf
 
-from code_t5 import vocabulary_escapes
+from code_t5 import errors, vocabulary_escapes
 from code_t5.data import piece_model
 from code_t5.data.piece_model import EOS_ID, EXTRA_IDS, PAD_ID, UNK_ID
+
+
+def _replace(text: tf.Tensor, steps: Iterable[tuple[str, str]]) -> tf.Tensor:
+    for found, wanted in steps:
+        text = tf.strings.regex_replace(text, found, wanted)
+    return text
 
 
 class CodeVocabulary(seqio.Vocabulary):
     """Pieces of a SentencePiece model and 100 sentinels above them.
 
     `<extra_id_0>` is `vocab_size - 1` and the others count down from there, as T5's objectives
-    expect. Unlike `seqio.SentencePieceVocabulary`, the sentinels are not pieces: a source file that
-    holds the text `<extra_id_0>` encodes to the pieces of that text.
+    expect. Unlike those of `seqio.SentencePieceVocabulary`, the sentinels are spelt with a
+    character that escaping takes out of every text: a source file that holds the text
+    `<extra_id_0>` encodes to the pieces of that text.
 
     Constructing one opens no file; the manifest is read when a size or the fingerprint is asked
     for, the model when something is encoded. Two are equal if their fingerprints are.
@@ -34,27 +40,25 @@ class CodeVocabulary(seqio.Vocabulary):
         """
         super().__init__(extra_ids=EXTRA_IDS)
         self._vocabulary_dir = str(vocabulary_dir)
-        self._lock = threading.Lock()
+        self._manifest: dict[str, Any] | None = None
         self._model: piece_model.PieceModel | None = None
-        self._manifest: dict | None = None
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[str, Any]:
         """gin, seqio and Beam copy vocabularies: the copy loads the model itself."""
         return {"vocabulary_dir": self._vocabulary_dir}
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["vocabulary_dir"])  # type: ignore[misc]
 
-    def _fields(self) -> dict:
+    def _fields(self) -> dict[str, Any]:
         if self._manifest is None:
             self._manifest = piece_model.read_vocabulary_manifest(self._vocabulary_dir)
         return self._manifest
 
     def _pieces(self) -> piece_model.PieceModel:
-        with self._lock:
-            if self._model is None:
-                self._model = piece_model.PieceModel.load(self._vocabulary_dir)
-            return self._model
+        if self._model is None:
+            self._model = piece_model.load_piece_model(self._vocabulary_dir)
+        return self._model
 
     @property
     def vocabulary_dir(self) -> pathlib.Path:
@@ -102,50 +106,54 @@ class CodeVocabulary(seqio.Vocabulary):
         Returns:
           The text; sentinels are written `<extra_id_N>`.
         """
-        token_ids = [int(i) for i in (ids.numpy() if isinstance(ids, tf.Tensor) else ids)]
-        if EOS_ID in token_ids:
-            token_ids = token_ids[: token_ids.index(EOS_ID)]
-        return self._decode(token_ids)
+        return self._decode(ids.numpy().tolist() if isinstance(ids, tf.Tensor) else ids)
 
-    def _decode(self, ids: Sequence[int]) -> str:
-        first_sentinel, end = self._base_vocab_size, self.vocab_size
-        known = [i if 0 <= i < end else UNK_ID for i in ids]
-        texts = []
-        for is_sentinel, group in itertools.groupby(known, lambda i: i >= first_sentinel):
-            if is_sentinel:
-                texts.extend(f"<extra_id_{end - 1 - i}>" for i in group)
-            else:
-                texts.append(self._pieces().decode(list(group)))
-        return "".join(texts)
+    def _decode(self, ids: Iterable[int]) -> str:
+        return self._pieces().decode(ids)
 
-    def _tf_tokenizer(self):  # noqa: ANN202 - tensorflow_text is imported on use
+    def _tf_tokenizer(self) -> Any:
         import tensorflow_text as tf_text
 
         return tf_text.SentencepieceTokenizer(model=self._pieces().model_bytes)
 
     def _encode_tf(self, s: tf.Tensor) -> tf.Tensor:
-        for plain, escaped in (
-            (vocabulary_escapes.ESCAPE_MARK, vocabulary_escapes.ESCAPED_ESCAPE_MARK),
-            (vocabulary_escapes.SPACE_MARK, vocabulary_escapes.ESCAPED_SPACE_MARK),
-        ):
-            s = tf.strings.regex_replace(s, plain, escaped)
-        return self._tf_tokenizer().tokenize(s)
+        escaped, tokenizer = _replace(s, vocabulary_escapes.ESCAPE_STEPS), self._tf_tokenizer()
+        if escaped.shape.rank != 0:
+            return tokenizer.tokenize(escaped)
+        # No piece crosses a line end, and short texts take SentencePiece less time per byte.
+        lines = tf.strings.join([tf.strings.split(escaped, "\n"), "\n"])
+        return tokenizer.tokenize(lines).flat_values[:-1]
+
+    def decode_tf(self, ids: tf.Tensor) -> tf.Tensor:
+        """Returns what `decode` does, inside a graph.
+
+        Args:
+          ids: int `[num_tokens]`, or `[batch, num_tokens]`, which may be ragged.
+
+        Returns:
+          string `[]` or `[batch]`.
+        """
+        if isinstance(ids, tf.RaggedTensor):
+            ids = ids.to_tensor(PAD_ID)
+        ids = tf.cast(ids, tf.int32)
+        ids = tf.where((ids >= 0) & (ids < self.vocab_size), ids, UNK_ID)
+        num_ended = tf.cumsum(tf.cast(tf.equal(ids, EOS_ID), tf.int32), axis=-1)
+        return self._decode_tf(tf.where(num_ended > 0, PAD_ID, ids))
 
     def _decode_tf(self, ids: tf.Tensor) -> tf.Tensor:
         text = self._tf_tokenizer().detokenize(ids)
-        for escaped, plain in (
-            (vocabulary_escapes.ESCAPED_SPACE_MARK, vocabulary_escapes.SPACE_MARK),
-            (vocabulary_escapes.ESCAPED_ESCAPE_MARK, vocabulary_escapes.ESCAPE_MARK),
-        ):
-            text = tf.strings.regex_replace(text, escaped, plain)
-        return text
+        return _replace(text, vocabulary_escapes.UNESCAPE_STEPS)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, CodeVocabulary):
             return False
         if self._vocabulary_dir == other._vocabulary_dir:
             return True
-        return self.fingerprint == other.fingerprint
+        try:
+            return self.fingerprint == other.fingerprint
+        except errors.CodeT5Error:
+            # Nothing is known of one that is not there.
+            return False
 
     def __hash__(self) -> int:
         return hash(CodeVocabulary)

@@ -1,8 +1,8 @@
 """The running interpreter's own standard library, as a source: real code, nothing downloaded.
 
 Every top-level package or module is a repository `python/<name>`, its branch the version (`3.11`).
-Tests are left out, as are installed distributions and the settings of the machine that built the
-interpreter.
+Tests and character tables are left out, as are installed distributions and the settings of the
+machine that built the interpreter.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from preprocessing.inputs import flcc_tree, languages, repository_folder, source
 
 ORGANIZATION = "python"
 
+# `encodings` is character tables that a program wrote: an eighth of the library, and no code to learn.
 _EXCLUDED_FOLDERS = frozenset(
-    {"__pycache__", "dist-packages", "idle_test", "site-packages", "test", "tests"}
+    {"__pycache__", "dist-packages", "encodings", "idle_test", "site-packages", "test", "tests"}
 )
 # Written when the interpreter is built; holds the folders of that machine.
 _BUILD_SETTINGS_PREFIX = "_sysconfigdata"

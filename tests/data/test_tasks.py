@@ -15,13 +15,15 @@ from code_t5 import errors
 from code_t5.data import prepared, requested, sources, tasks
 from code_t5.storage import manifest, tfrecords
 
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
 _LENGTHS = {"inputs": 32, "targets": 32}
 
 
 @pytest.fixture(autouse=True)
 def _registries():
     """Gives each test registries of its own."""
-    saved = dict(seqio.TaskRegistry._REGISTRY), dict(seqio.MixtureRegistry._REGISTRY)
+    saved = seqio.TaskRegistry._REGISTRY, seqio.MixtureRegistry._REGISTRY
+    seqio.TaskRegistry._REGISTRY, seqio.MixtureRegistry._REGISTRY = {}, {}
     yield
     seqio.TaskRegistry._REGISTRY, seqio.MixtureRegistry._REGISTRY = saved
 
@@ -48,6 +50,16 @@ def test_each_data_set_gets_a_task_per_objective_and_published_names_are_known(s
         assert {dataset, f"{dataset}_prefix_lm", f"{dataset}_span_corruption"} <= names
     assert {"fl_py_2019_mix", "fl_py_2019_mix_prefix_lm"} <= set(seqio.MixtureRegistry.names())
     assert tasks.register_tasks(str(small_data_dir)) == ["small"]
+
+
+def test_another_data_directory_takes_the_names_over(small_data_dir, tmp_path):
+    tasks.register_tasks(str(tmp_path))
+    tasks.register_tasks(str(small_data_dir))
+    names = seqio.TaskRegistry.names(), seqio.MixtureRegistry.get("fl_py_2019_mix").tasks
+    assert "small" in names[0]
+    sources_found = [seqio.TaskRegistry.get(name).source for name in names[0]]
+    sources_found += [task.source for task in names[1]]
+    assert {source.dataset.data_dir for source in sources_found} == {str(small_data_dir)}
 
 
 def test_tfds_reads_every_text_and_counts_exactly(small_data_dir):
@@ -96,7 +108,7 @@ def test_span_corruption_masks_with_sentinels_above_the_pieces(small_data_dir):
 
 def test_objective_of_the_plain_task_is_chosen_by_gin(small_data_dir):
     import gin
-    from t5.data import preprocessors  # noqa: F401 - defines the names that gin binds
+    import t5.models  # also defines the names that gin binds
 
     tasks.register_tasks(str(small_data_dir))
     task = seqio.TaskRegistry.get("small")
@@ -104,9 +116,9 @@ def test_objective_of_the_plain_task_is_chosen_by_gin(small_data_dir):
         gin.clear_config()
         with pytest.raises(errors.InputError, match="gin chooses no objective"):
             task.get_dataset(_LENGTHS, split="train", shuffle=False)
-        gin.parse_config(
-            "t5.data.preprocessors.unsupervised.preprocessors = [@preprocessors.prefix_lm]\n"
-        )
+        gin.add_config_file_search_path(pathlib.Path(t5.models.__file__).parent / "gin")
+        gin.add_config_file_search_path(_ROOT / "gin_configs")
+        gin.parse_config_file("objectives/code_prefix_lm.gin")
         plain = task.get_dataset(_LENGTHS, split="train", shuffle=False, seed=3)
         fixed = seqio.TaskRegistry.get("small_prefix_lm").get_dataset(
             _LENGTHS, split="train", shuffle=False, seed=3
@@ -136,11 +148,11 @@ def test_a_task_that_is_not_built_says_which_command_builds_it(tmp_path):
         lambda: task.get_dataset(_LENGTHS, split="train"),
         lambda: task.source.num_input_examples("train"),
         lambda: task.source.list_shards("train"),
+        lambda: task.splits,
         lambda: seqio.MixtureRegistry.get("fl_py_2019_mix").get_dataset(_LENGTHS, split="train"),
     ):
         with pytest.raises(errors.NotBuiltError, match="build it with: python -m preprocessing"):
             attempt()
-    assert task.source.splits == ()
 
 
 def test_a_data_set_and_another_vocabulary_are_refused_with_both_fingerprints(copied_data_dir):

@@ -1,0 +1,90 @@
+"""Evaluates a trained model on held-out code, through the trainer's own perplexity evaluation."""
+
+from __future__ import annotations
+
+import pathlib
+
+from code_t5 import errors
+from code_t5.training import figures, launch, operative_config
+
+
+def evaluation_config(
+    model_dir: pathlib.Path,
+    *,
+    name: str,
+    data_dir: pathlib.Path | None = None,
+    split: str = "validation",
+    num_batches: int = 100,
+    module_imports: tuple[str, ...] = ("code_t5",),
+) -> launch.TrainerConfig:
+    """Returns the run that evaluates the newest checkpoint of a model directory.
+
+    Args:
+      model_dir: The model directory.
+      name: The Task's name.
+      data_dir: Where its data set was built; None for the environment's default.
+      split: The split to evaluate.
+      num_batches: How many batches of it; where it has fewer, the rest is empty.
+      module_imports: Modules that register the Task.
+
+    Returns:
+      What to give to `launch.run_trainer`.
+
+    Raises:
+      InputError: The directory holds no trained model.
+    """
+    config_path = model_dir / operative_config.FILE_NAME
+    if not config_path.is_file():
+        raise errors.InputError(
+            f"found no {config_path.name} in {model_dir}; wanted a directory that the trainer has "
+            "trained in; train first"
+        )
+    return launch.TrainerConfig(
+        model_dir=model_dir,
+        mixture_or_task_name=name,
+        data_dir=data_dir,
+        gin_files=(str(config_path), "runs/evaluate.gin"),
+        gin_params=(
+            f"utils.run.dataset_split = {split!r}",
+            f"utils.run.perplexity_eval_steps = {num_batches}",
+        ),
+        module_imports=module_imports,
+    )
+
+
+def evaluate(
+    model_dir: pathlib.Path,
+    *,
+    name: str,
+    data_dir: pathlib.Path | None = None,
+    split: str = "validation",
+    num_batches: int = 100,
+    module_imports: tuple[str, ...] = ("code_t5",),
+) -> figures.EvaluationFigures:
+    """Evaluates the newest checkpoint of a model directory in a child process.
+
+    Args:
+      model_dir: The model directory.
+      name: The Task's name.
+      data_dir: Where its data set was built; None for the environment's default.
+      split: The split to evaluate.
+      num_batches: How many batches of it; where it has fewer, the rest is empty.
+      module_imports: Modules that register the Task.
+
+    Returns:
+      The figures.
+
+    Raises:
+      InputError: The directory holds no trained model.
+      TrainerError: The trainer failed.
+    """
+    config = evaluation_config(
+        model_dir,
+        name=name,
+        data_dir=data_dir,
+        split=split,
+        num_batches=num_batches,
+        module_imports=module_imports,
+    )
+    launch.run_trainer(config, name="evaluate", description="evaluating", num_steps=num_batches)
+    return figures.read_evaluation(model_dir, name=name, split=split)

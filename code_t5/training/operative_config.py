@@ -1,0 +1,47 @@
+"""Takes up the gin configuration that a model was trained with.
+
+The trainer writes `operative_config.gin` into the model directory: every binding that the training
+used. gin's configuration is global to a process, so only programs call this, never the library.
+"""
+
+from __future__ import annotations
+
+import copy
+import pathlib
+
+from code_t5 import errors
+
+FILE_NAME = "operative_config.gin"
+
+
+def parse(model_dir: pathlib.Path) -> None:
+    """Makes the configuration of a trained model this process's gin configuration.
+
+    Args:
+      model_dir: The model directory.
+
+    Raises:
+      InputError: The model directory holds none.
+    """
+    import gin
+    import t5.models.mesh_transformer  # registers what the file names  # noqa: F401
+
+    path = model_dir / FILE_NAME
+    if not path.is_file():
+        raise errors.InputError(
+            f"found no {FILE_NAME} in {model_dir}; wanted a directory that the trainer has trained "
+            "in; train first"
+        )
+    with gin.unlock_config():
+        gin.clear_config()
+        gin.parse_config_file(str(path))
+
+
+def sequence_length() -> dict[str, int]:
+    """Returns the lengths of inputs and targets in the configuration taken up."""
+    import gin
+
+    # A copy is how gin itself turns references to macros into their values.
+    return copy.deepcopy(
+        gin.query_parameter("mesh_tensorflow.transformer.utils.run.sequence_length")
+    )

@@ -1,0 +1,136 @@
+"""How the trainer is started, followed and stopped, with a stand-in for the trainer itself."""
+
+from __future__ import annotations
+
+import fcntl
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from code_t5 import errors
+from code_t5.training import launch
+
+
+def config(tmp_path, **changes):
+    gin_location = tmp_path / "gin_configs"
+    gin_location.mkdir(exist_ok=True)
+    settings = {
+        "model_dir": tmp_path / "model",
+        "mixture_or_task_name": "dev",
+        "gin_files": ("runs/dev_prefix_lm.gin",),
+        "gin_location": str(gin_location),
+    }
+    return launch.TrainerConfig(**{**settings, **changes})
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Makes the trainer a Python program of the test's own."""
+
+    def use(source):
+        monkeypatch.setattr(launch, "trainer_command", lambda _: [sys.executable, "-c", source])
+
+    return use
+
+
+def test_command_names_everything_in_the_order_that_the_trainer_reads_it():
+    run = launch.TrainerConfig(
+        model_dir=pathlib.Path("m"),
+        mixture_or_task_name="dev_prefix_lm",
+        gin_files=("models/shared-prefix_lm.gin", "meshes/cpu_1.gin"),
+        gin_params=("run.train_steps = 20",),
+        data_dir=pathlib.Path("d"),
+        module_imports=("code_t5", "my_tasks"),
+    )
+    assert launch.trainer_command(run)[1:] == [
+        "-m",
+        "t5.models.mesh_transformer_main",
+        "--model_dir=m",
+        "--t5_tfds_data_dir=d",
+        "--module_import=code_t5",
+        "--module_import=my_tasks",
+        "--gin_location_prefix=gin_configs/",
+        "--gin_file=models/shared-prefix_lm.gin",
+        "--gin_file=meshes/cpu_1.gin",
+        "--gin_param=MIXTURE_NAME = 'dev_prefix_lm'",
+        "--gin_param=run.train_steps = 20",
+    ]
+
+
+def test_printed_command_means_the_same_to_a_shell():
+    words = ["printf", "%s\\n", "--a=b", "--c=x = 'y'", '--d=a"$HOME`\\', "--e=", "it's"]
+    text = launch.format_command(words)
+    assert "--c=\"x = 'y'\"" in text
+    found = subprocess.run(["bash", "-c", text], check=True, capture_output=True, text=True)
+    assert found.stdout.splitlines() == words[2:]
+
+
+def test_run_keeps_the_log_and_counts_logs_up(tmp_path, stand_in):
+    stand_in("print('step, tf_loss[2.5][1]')")
+    first = launch.run_trainer(config(tmp_path), name="train", description="training", num_steps=1)
+    second = launch.run_trainer(config(tmp_path), name="train", description="training")
+    assert first == tmp_path / "model" / "logs" / "train-1.log"
+    assert second.name == "train-2.log"
+    assert first.read_text() == "step, tf_loss[2.5][1]\n"
+
+
+def test_failed_run_says_why_and_where_the_log_is(tmp_path, stand_in):
+    stand_in("raise ValueError('no such binding')")
+    with pytest.raises(launch.TrainerError) as caught:
+        launch.run_trainer(config(tmp_path), name="train", description="training")
+    assert "status 1: ValueError: no such binding" in str(caught.value)
+    assert "train-1.log" in str(caught.value)
+
+
+def test_killed_run_says_which_signal(tmp_path, stand_in):
+    stand_in("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(launch.TrainerError, match="killed by SIGKILL.*memory"):
+        launch.run_trainer(config(tmp_path), name="train", description="training")
+
+
+def test_two_runs_in_one_model_directory_are_refused(tmp_path, stand_in):
+    stand_in("")
+    run = config(tmp_path)
+    run.model_dir.mkdir()
+    with open(run.model_dir / ".trainer.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(errors.BusyError):
+            launch.run_trainer(run, name="train", description="training")
+
+
+def test_missing_gin_files_are_named_before_anything_starts(tmp_path):
+    run = config(tmp_path, gin_location=str(tmp_path / "nowhere"))
+    with pytest.raises(errors.InputError, match="nowhere"):
+        launch.run_trainer(run, name="train", description="training")
+    assert not run.model_dir.exists()
+
+
+def test_child_is_stopped_when_the_parent_is_interrupted(tmp_path, stand_in, monkeypatch):
+    stand_in("import time; time.sleep(600)")
+    children = []
+    start = subprocess.Popen
+
+    def remember(*arguments, **options):
+        children.append(start(*arguments, **options))
+        return children[-1]
+
+    def interrupt(reader):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch.subprocess, "Popen", remember)
+    monkeypatch.setattr(launch.logs.ProgressReader, "read", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        launch.run_trainer(config(tmp_path), name="train", description="training")
+    assert children[0].poll() is not None
+
+
+def test_latest_step_is_that_of_the_newest_checkpoint(tmp_path):
+    assert launch.latest_step(tmp_path) == 0
+    (tmp_path / "checkpoint").write_text(
+        'model_checkpoint_path: "model.ckpt-40"\n'
+        'all_model_checkpoint_paths: "model.ckpt-20"\n'
+        'all_model_checkpoint_paths: "model.ckpt-40"\n'
+    )
+    assert launch.latest_step(tmp_path) == 40
