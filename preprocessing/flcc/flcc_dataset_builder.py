@@ -18,10 +18,15 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import dataset_builder
+from tensorflow_datasets.core.utils import gcs_utils
 
 from code_t5 import errors
 from code_t5.data import prepared
 from preprocessing import build, build_config, records, splits
+
+
+# TFDS 4.9.3, the last for Python 3.9, would ask its public bucket for every data set.
+gcs_utils._is_gcs_disabled = True
 
 
 @dataclasses.dataclass

@@ -19,7 +19,7 @@ from preprocessing.inputs import flcc_tree, languages, repository_folder, source
 
 ORGANIZATION = "python"
 
-# `encodings` is character tables that a program wrote: an eighth of the library, and no code to learn.
+# `encodings` is character tables that a program wrote: an eighth of the library, no code to learn.
 _EXCLUDED_FOLDERS = frozenset(
     {"__pycache__", "dist-packages", "encodings", "idle_test", "site-packages", "test", "tests"}
 )

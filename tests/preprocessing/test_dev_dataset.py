@@ -270,7 +270,9 @@ def test_materialize_makes_a_link_out_of_the_tree(tree):
     link = tree / dev_dataset.LINK_FILE
     assert stat.S_ISLNK(link.lstat().st_mode)
     target = os.path.normpath(link.parent / os.readlink(link))
-    assert os.path.commonpath([target, tree.parents[1]]) not in map(str, [tree, *tree.parents[:2]])
+    assert os.path.commonpath([target, tree.parents[1]]) not in map(
+        str, [tree, *list(tree.parents)[:2]]
+    )
 
 
 def test_materialize_copies_the_stored_files_and_nothing_else(tree):

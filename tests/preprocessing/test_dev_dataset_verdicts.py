@@ -46,7 +46,7 @@ def test_every_planned_oddity_gets_its_verdict_and_every_other_file_is_kept(buil
     planned = dev_dataset.planned_verdicts()
     assert set(planned) <= set(found)
     assert found == {name: planned.get(name, "kept") for name in found}
-    assert len(found) == len(rows) == 116
+    assert len(found) == len(rows) == 108
 
 
 def test_counts_add_up(built):
