@@ -24,7 +24,6 @@ from code_t5 import errors
 from code_t5.data import prepared
 from preprocessing import build, build_config, records, splits
 
-
 # TFDS 4.9.3, the last for Python 3.9, would ask its public bucket for every data set.
 gcs_utils._is_gcs_disabled = True
 
