@@ -22,3 +22,11 @@ echo
 echo "== 2. Training, evaluation and completions"
 python scripts/demo_train.py --data_dir="$demo_dir/data" --model_dir="$demo_dir/model" \
   --task="${name}_prefix_lm" --train_steps="${DEMO_STEPS:-300}"
+
+cat <<NEXT
+
+== Next
+  your own repositories:  scripts/build_dev_dataset.sh --checkouts DIR --data_dir "$demo_dir/data" --name mine
+  go on with the trainer: the command above with another run.train_steps and MIXTURE_NAME = 'mine_prefix_lm'
+  the whole walk:         docs/gentle_introduction.md
+NEXT
