@@ -60,6 +60,11 @@ class _XzFile:
         return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
 
     def read(self, size: int) -> bytes:
+        """Returns the next bytes, at most `size`; none at the end.
+
+        Raises:
+          EOFError: The compressed data end early.
+        """
         while True:
             if self._decoder.eof:
                 # Streams may follow one another, with zeros between them.
@@ -126,6 +131,11 @@ class _BoundedReader:
         raise BrokenArchive(f"it unpacks to more than {self._max_bytes:,} bytes")
 
     def read(self, size: int) -> bytes:
+        """Returns the next unpacked bytes, at most `size`; none at the end.
+
+        Raises:
+          BrokenArchive: The archive is cut off, or unpacks to more than its limits allow.
+        """
         data: bytes = self._stream.read(size)
         self.position += len(data)
         if not data and self.position < self._wanted:
