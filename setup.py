@@ -2,8 +2,9 @@
 
 The base install reads and writes artefacts and builds data sets; it needs neither
 TensorFlow nor torch. Training is the extra `train`, Hugging Face models and data sets the
-extra `hf`, CUDA libraries for TensorFlow the extra `gpu`, the checks the extra `dev`.
-`requirements.lock` holds the exact versions of base, `train`, `hf` and `dev` together.
+extra `hf`, CUDA libraries for TensorFlow the extra `gpu`, building on a cluster the extra `beam`,
+the checks the extra `dev`. `requirements.lock` holds the exact versions of base and all extras but
+`gpu` together.
 """
 
 from __future__ import annotations
@@ -17,9 +18,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 BASE = [
     "absl-py>=1.4",
+    "detect-secrets>=1.5,<2",
     "google-crc32c>=1.5",
+    "jinja2>=3.1",
+    "license-expression>=30.3",
+    "matplotlib>=3.7",
     "numpy>=1.22",
     "pyarrow>=14",
+    # Another release may sign otherwise, and clusters would differ.
+    "rensa==0.5.0",
     "requests>=2.28",
     # 0.2.1 and later carry protobuf-5 stubs, and give other ids for the same model.
     "sentencepiece>=0.2.0,<0.2.1",
@@ -50,6 +57,13 @@ TRAIN = [
     "torch==2.1.2",
 ]
 
+# Builds on a cluster; the runner of a real cluster may need more (docs/beam.md).
+BEAM = [
+    "apache-beam>=2.60",
+    "dask>=2024.4.2",
+    "distributed>=2024.4.2",
+]
+
 HF = [
     # The newest that accept torch 2.1.
     "transformers>=4.40,<4.50",
@@ -76,6 +90,8 @@ DEV = [
     "pytest>=7.4",
     "pytest-timeout>=2.2",
     "ruff>=0.6",
+    # Drives the browser that looks at the report; TensorFlow holds typing-extensions below 4.6.
+    "selenium>=4.10",
     "wheel",
 ]
 
@@ -118,12 +134,16 @@ setup(
     package_data={
         "preprocessing": [
             path
-            for folder in ("preprocessing/dev_dataset", "preprocessing/flcc")
+            for folder in (
+                "preprocessing/dev_dataset",
+                "preprocessing/flcc",
+                "preprocessing/html_report",
+            )
             for path in data_paths(folder, below="preprocessing")
         ]
     },
     data_files=gin_data_files(),
     install_requires=BASE,
-    extras_require={"train": TRAIN, "hf": HF, "gpu": GPU, "dev": DEV},
+    extras_require={"train": TRAIN, "hf": HF, "gpu": GPU, "beam": BEAM, "dev": DEV},
     zip_safe=False,
 )

@@ -9,7 +9,8 @@ from typing import Any
 
 from code_t5 import errors
 from code_t5.data import prepared
-from preprocessing import filters, splits
+from preprocessing import decontamination, filters, licenses, scan, splits
+from preprocessing.dedup import minhash, near
 
 # Names of TFDS configs and seqio Tasks.
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]{0,127}")
@@ -42,7 +43,14 @@ class BuildConfig:
       languages: Language folders, or `("all",)`.
       num_workers: Processes; 0 for one per processor. Never changes what is built.
       overwrite: Whether to replace a finished data set of this name.
+      dry_run: Whether to decide everything and write nothing but ledger and reports.
       filters: Limits of the filters.
+      license_policy: One of `licenses.POLICIES`.
+      redact: One of `scan.REDACT_MODES`.
+      decontamination: Which benchmarks must not be in the data, and what to do about it.
+      near_duplicates: Whether near-duplicates are removed, and which files are.
+      max_linked_fraction: Share of all files that repositories linked by single shared files may
+        hold together before such links are cut.
       splits: Sizes of the splits.
       vocabulary: Which vocabulary to use.
     """
@@ -53,7 +61,13 @@ class BuildConfig:
     languages: tuple[str, ...] = ("Python",)
     num_workers: int = 0
     overwrite: bool = False
+    dry_run: bool = False
     filters: filters.FilterConfig = filters.FilterConfig()
+    license_policy: str = licenses.ANY
+    redact: str = scan.REDACT_REPLACE
+    decontamination: decontamination.DecontaminationConfig = decontamination.DecontaminationConfig()
+    near_duplicates: near.NearDupConfig = near.NearDupConfig()
+    max_linked_fraction: float = 0.1
     splits: splits.SplitConfig = splits.SplitConfig()
     vocabulary: VocabularyConfig = VocabularyConfig()
 
@@ -62,14 +76,34 @@ class BuildConfig:
         return {
             "languages": list(self.languages),
             "filters": dataclasses.asdict(self.filters),
+            "license_policy": self.license_policy,
+            "redact": self.redact,
+            "decontamination": decontamination.describe_config(self.decontamination),
+            "near_duplicates": dataclasses.asdict(self.near_duplicates),
+            "max_linked_fraction": self.max_linked_fraction,
             "splits": dataclasses.asdict(self.splits),
             "vocabulary": self.vocabulary.name,
         }
+
+    def scan_config(self) -> scan.ScanConfig:
+        """Returns what the scan needs to know."""
+        return scan.ScanConfig(
+            filters=self.filters,
+            license_policy=self.license_policy,
+            redact=self.redact,
+            decontamination=self.decontamination,
+            near_duplicates=self.near_duplicates,
+        )
 
 
 def dataset_dir(data_dir: str, name: str) -> pathlib.Path:
     """Returns the folder of a data set's only version."""
     return pathlib.Path(data_dir, prepared.DATASET_NAME, name, prepared.VERSION)
+
+
+def dry_run_dir(data_dir: str, name: str) -> pathlib.Path:
+    """Returns the folder of what a dry run found out."""
+    return pathlib.Path(data_dir, "dry_runs", name)
 
 
 def vocabulary_dir(data_dir: str, name: str) -> pathlib.Path:
@@ -84,9 +118,17 @@ def check_config(config: BuildConfig) -> None:
       config: What the user asked for.
 
     Raises:
-      InputError: A name cannot be a Task's name, or the fractions of the splits do not fit.
+      InputError: A name cannot be a Task's name, an option is out of its range, or a benchmark
+        cannot be read.
     """
     splits.check_config(config.splits)
+    minhash.choose_bands(config.near_duplicates.threshold)
+    if not 0 < config.max_linked_fraction <= 1:
+        raise errors.InputError(
+            f"--max_linked_fraction is {config.max_linked_fraction}; wanted a share above 0 and "
+            "at most 1; change it"
+        )
+    decontamination.load_benchmarks(config.decontamination)
     for flag, name in (("--name", config.name), ("--vocabulary", config.vocabulary.name)):
         if not _NAME.fullmatch(name):
             raise errors.InputError(

@@ -1,7 +1,8 @@
 """Filters: which source files are worth training on.
 
-A *verdict* is one word per input file. `decide` looks at one file alone; `exact_duplicate` comes
-from comparing files (`preprocessing.dedup.exact`), the rest of the words from reading the folders
+A *verdict* is one word per input file. `decide` looks at one file's content alone; `license` and
+`benchmark` come from looking further into it (`preprocessing.scan`), copies from comparing files
+(`preprocessing.decisions`), the rest of the words from reading the folders
 (`preprocessing.flcc_layout`). Limits follow what the field's code data sets use.
 """
 
@@ -26,7 +27,11 @@ LONG_LINE = "long_line"
 LONG_MEAN_LINE = "long_mean_line"
 LOW_ALPHANUMERIC = "low_alphanumeric"
 GENERATED = "generated"
+LICENSE = "license"
+BENCHMARK = "benchmark"
 EXACT_DUPLICATE = "exact_duplicate"
+NEAR_DUPLICATE = "near_duplicate"
+SPLIT_LEAK = "split_leak"
 
 # In the order in which they are decided: a file gets the first that fits.
 VERDICTS = (
@@ -42,7 +47,11 @@ VERDICTS = (
     LONG_MEAN_LINE,
     LOW_ALPHANUMERIC,
     GENERATED,
+    LICENSE,
+    BENCHMARK,
     EXACT_DUPLICATE,
+    NEAR_DUPLICATE,
+    SPLIT_LEAK,
 )
 
 # What code generators write at the head of their output, in lower case.

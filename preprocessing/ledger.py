@@ -1,9 +1,13 @@
 """The ledger: one line per input file with its verdict, as a Parquet table.
 
 Columns: `file_id` (position in the data set's order), `language`, `repository`, `branch`,
-`flat_name`, `path`, `size_bytes` (as found), `content_hash` (SHA-256 of the normalised content;
-null where the file was dropped before it), `verdict`, `split` (null unless kept), `duplicate_of`
-(`file_id` of the kept copy; null unless `exact_duplicate`).
+`flat_name`, `path`, `size_bytes` (as found), `content_hash` (SHA-256 of the content as it would be
+trained on; null where the file was dropped before it), `verdict`, `split` (null unless kept),
+`duplicate_of` (`file_id` of the kept copy; null unless the verdict says that there is one),
+`cluster_id` (the smallest `file_id` among all copies; null for a file without copies), `license`
+(SPDX expression; null where it is unknown or the file was dropped before), `license_source`, the
+number of each kind of personal data and secrets found (null where nothing was looked for),
+`contamination` (what it shares with which benchmark), `truncated` (whether it was cut off there).
 """
 
 from __future__ import annotations
@@ -12,14 +16,14 @@ import collections
 import os
 import pathlib
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Callable
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from preprocessing import filters
+from preprocessing import decisions, filters, redaction
 
 LEDGER_NAME = "ledger.parquet"
 
@@ -36,6 +40,12 @@ SCHEMA = pa.schema(
         pa.field("verdict", pa.string(), nullable=False),
         pa.field("split", pa.string()),
         pa.field("duplicate_of", pa.int64()),
+        pa.field("cluster_id", pa.int64()),
+        pa.field("license", pa.string()),
+        pa.field("license_source", pa.string()),
+        *(pa.field(kind, pa.int32()) for kind in redaction.KINDS),
+        pa.field("contamination", pa.string()),
+        pa.field("truncated", pa.bool_()),
     ]
 )
 
@@ -61,27 +71,42 @@ def read_rows(path: os.PathLike[str]) -> list[Row]:
     Returns:
       One mapping per file, with every column.
     """
-    return parquet.read_table(path, schema=SCHEMA, use_threads=False).to_pylist()
+    return read_table(path).to_pylist()
+
+
+def read_table(path: os.PathLike[str], columns: Sequence[str] | None = None) -> pa.Table:
+    """Reads columns of a ledger, or of one piece of it.
+
+    Args:
+      path: The Parquet file.
+      columns: Which; all if None.
+
+    Returns:
+      The table.
+    """
+    wanted = None if columns is None else list(columns)
+    return parquet.read_table(path, schema=SCHEMA, columns=wanted, use_threads=False)
 
 
 def apply_decisions(
-    path: os.PathLike[str], *, kept_copy: np.ndarray, split_fn: Callable[[str], str]
+    table: pa.Table, *, decided: decisions.Decisions, split_fn: Callable[[str], str]
 ) -> pa.Table:
-    """Reads one piece of the ledger and fills in what was decided by comparing files.
+    """Fills in what was decided by comparing files.
 
     Args:
-      path: The piece, as the scan wrote it.
-      kept_copy: int64 `[num_files]` of the whole data set: the `file_id` of the kept copy of an
-        exact duplicate, -1 for every other file.
+      table: Lines of the ledger, as the scan wrote them.
+      decided: Of the whole data set.
       split_fn: Split of a repository that has a kept file.
 
     Returns:
-      The piece with the columns `verdict`, `split` and `duplicate_of` final.
+      The lines with the columns `verdict`, `split`, `duplicate_of` and `cluster_id` final.
     """
-    table = parquet.read_table(path, schema=SCHEMA, use_threads=False).combine_chunks()
-    copy_of = np.asarray(kept_copy[table["file_id"].to_numpy()])
-    is_copy = copy_of >= 0
-    verdict = pc.if_else(pa.array(is_copy), filters.EXACT_DUPLICATE, table["verdict"])
+    table = table.combine_chunks()
+    file_ids = table["file_id"].to_numpy()
+    reason, copy_of = decided.reason[file_ids], decided.duplicate_of[file_ids]
+    cluster = decided.cluster_id[file_ids]
+    verdicts = pa.array(decisions.VERDICTS).take(pa.array(reason))
+    verdict = pc.if_else(pa.array(reason == decisions.NONE), table["verdict"], verdicts)
     is_kept = pc.equal(verdict, filters.KEPT)
     split_of = {
         name: split_fn(name) for name in pc.unique(table["repository"].filter(is_kept)).to_pylist()
@@ -90,7 +115,8 @@ def apply_decisions(
     columns = {
         "verdict": verdict,
         "split": pc.if_else(is_kept, pa.array(split, pa.string()), pa.scalar(None, pa.string())),
-        "duplicate_of": pa.array(copy_of, mask=~is_copy),
+        "duplicate_of": pa.array(copy_of, mask=reason == decisions.NONE),
+        "cluster_id": pa.array(cluster, mask=cluster < 0),
     }
     for name, column in columns.items():
         table = table.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), column)

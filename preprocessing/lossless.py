@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
+import itertools
 import json
 import pathlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from code_t5 import errors, progress
@@ -26,6 +29,9 @@ class LosslessReport:
       num_tokens: That they became.
       differing: `split/position in shard` of the first files that came back changed.
       num_differing: How many came back changed.
+      by_language: `num_texts`, `num_characters` and `num_tokens` of each language.
+      token_lengths: For each split, how many texts have 2^i tokens or more but fewer than
+        2^(i + 1), by i.
     """
 
     num_texts: int
@@ -33,6 +39,8 @@ class LosslessReport:
     num_tokens: int
     num_differing: int
     differing: tuple[str, ...]
+    by_language: dict[str, dict[str, int]]
+    token_lengths: dict[str, list[int]]
 
     @property
     def characters_per_token(self) -> float:
@@ -42,24 +50,40 @@ class LosslessReport:
 
 def _check_shard(name: str, *, dataset_dir: str, vocabulary_dir: str) -> dict[str, Any]:
     """Checks one shard; the outcome stays beside the work, so that an interrupted check goes on."""
-    totals: dict[str, Any] = {"texts": 0, "characters": 0, "tokens": 0, "differing": []}
-    texts: list[str] = []
-
-    def flush() -> None:
+    differing: list[str] = []
+    by_language: dict[str, Counter[str]] = collections.defaultdict(collections.Counter)
+    lengths: Counter[int] = collections.Counter()
+    num_texts = 0
+    for texts, languages in _batches(pathlib.Path(dataset_dir, name)):
         outcome = vocabulary_training.check_lossless_batch(vocabulary_dir, texts)
-        totals["differing"].extend(f"{name}#{totals['texts'] + i}" for i in outcome.differing)
-        totals["tokens"] += outcome.num_tokens
-        totals["texts"] += len(texts)
-        totals["characters"] += sum(map(len, texts))
-        texts.clear()
+        differing.extend(f"{name}#{num_texts + i}" for i in outcome.differing)
+        num_texts += len(texts)
+        for text, language, num_tokens in zip(texts, languages, outcome.num_tokens_by_text):
+            by_language[language].update(
+                num_texts=1, num_characters=len(text), num_tokens=num_tokens
+            )
+            lengths[max(0, num_tokens.bit_length() - 1)] += 1
+    return {
+        "differing": differing,
+        "texts": num_texts,
+        "by_language": {language: dict(sums) for language, sums in by_language.items()},
+        "lengths": [lengths[i] for i in range(max(lengths, default=-1) + 1)],
+    }
 
-    for values in tfrecords.read_features(pathlib.Path(dataset_dir, name), ["text"]):
-        if isinstance(values[0], bytes):
-            texts.append(values[0].decode("utf-8"))
+
+def _batches(path: pathlib.Path) -> Iterator[tuple[list[str], list[str]]]:
+    """Yields texts and their languages, some at a time."""
+    texts: list[str] = []
+    languages: list[str] = []
+    for text, language in tfrecords.read_features(path, ["text", "language"]):
+        if isinstance(text, bytes) and isinstance(language, bytes):
+            texts.append(text.decode("utf-8"))
+            languages.append(language.decode("utf-8"))
         if len(texts) == _BATCH_TEXTS:
-            flush()
-    flush()
-    return totals
+            yield texts, languages
+            texts, languages = [], []
+    if texts:
+        yield texts, languages
 
 
 def _check_shard_once(
@@ -107,13 +131,27 @@ def check_lossless(
         for outcome in pool.map(check, [shard.name for shard in written]):
             outcomes.append(outcome)
             bar.update(outcome["texts"])
+    return _add_up(outcomes, written)
+
+
+def _add_up(outcomes: Sequence[dict[str, Any]], written: Sequence[records.Shard]) -> LosslessReport:
+    by_language: dict[str, Counter[str]] = collections.defaultdict(collections.Counter)
+    lengths: dict[str, list[int]] = {}
+    for outcome, shard in zip(outcomes, written):
+        for language, sums in outcome["by_language"].items():
+            by_language[language].update(sums)
+        pairs = itertools.zip_longest(lengths.get(shard.split, []), outcome["lengths"], fillvalue=0)
+        lengths[shard.split] = [first + second for first, second in pairs]
     differing = [place for outcome in outcomes for place in outcome["differing"]]
+    totals = sum(by_language.values(), collections.Counter())
     return LosslessReport(
-        num_texts=sum(outcome["texts"] for outcome in outcomes),
-        num_characters=sum(outcome["characters"] for outcome in outcomes),
-        num_tokens=sum(outcome["tokens"] for outcome in outcomes),
+        num_texts=totals["num_texts"],
+        num_characters=totals["num_characters"],
+        num_tokens=totals["num_tokens"],
         num_differing=len(differing),
         differing=tuple(differing[:5]),
+        by_language={language: dict(by_language[language]) for language in sorted(by_language)},
+        token_lengths=lengths,
     )
 
 

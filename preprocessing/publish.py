@@ -1,26 +1,42 @@
-"""The last stage: report, manifest, and the rename that makes a build visible."""
+"""The last stage: reports, manifest, and the rename that makes a build visible."""
 
 from __future__ import annotations
 
-import collections
 import json
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Callable
 
 from code_t5 import errors
 from code_t5.data.prepared import FORMAT_NAME, FORMAT_VERSION
 from code_t5.storage import atomic, fingerprints, manifest
-from preprocessing import filters, ledger, lossless, records, report, splits, stages
-from preprocessing.build_config import BuildConfig, dataset_dir
+from preprocessing import (
+    compare,
+    decontamination,
+    filters,
+    findings,
+    leak_removal,
+    leaks,
+    ledger,
+    lossless,
+    records,
+    report,
+    splits,
+    stages,
+)
+from preprocessing.build_config import BuildConfig, dataset_dir, dry_run_dir
 
+LEAKS_NAME = "leak_report.json"
+HTML_NAME = "report.html"
+DRY_RUN_FORMAT_NAME = "code_t5_dry_run"
+DRY_RUN_FORMAT_VERSION = 1
+_REPORT_NAMES = (ledger.LEDGER_NAME, report.REPORT_NAME, LEAKS_NAME, HTML_NAME)
 _MAX_PROBLEM_LINES = 20
 
 
 def _split_counts(
-    written: Sequence[records.Shard], assigned: dict[int, str]
+    written: Sequence[records.Shard], found: findings.Findings
 ) -> dict[str, dict[str, int]]:
-    repositories = collections.Counter(assigned.values())
     counts = {}
     for split in splits.SPLITS:
         members = [shard for shard in written if shard.split == split]
@@ -28,7 +44,7 @@ def _split_counts(
             counts[split] = {
                 "num_examples": sum(shard.num_examples for shard in members),
                 "num_bytes": sum(shard.num_bytes for shard in members),
-                "num_repositories": repositories[split],
+                "num_repositories": found.num_repositories(split),
                 "num_shards": len(members),
             }
     return counts
@@ -64,68 +80,143 @@ def make_report(
     *,
     totals: stages.ScanTotals,
     writer: ledger.LedgerWriter,
-    written: Sequence[records.Shard],
-    assigned: dict[int, str],
-    vocabulary: dict[str, Any],
-    checked: lossless.LosslessReport,
+    written: leak_removal.WrittenRecords,
+    compared: compare.Comparison,
 ) -> dict[str, Any]:
-    """Collects every number of a data set.
+    """Collects every number of a data set but those of its vocabulary.
 
     Args:
       config: What was asked for.
       totals: Of the scan.
       writer: Of the ledger, closed.
-      written: The shards.
-      assigned: Split by split key.
-      vocabulary: Manifest of the vocabulary.
-      checked: Outcome of the lossless check.
+      written: The shards, with the ledger beside them.
+      compared: What was decided by comparing.
 
     Returns:
       JSON values, the same for the same input.
     """
     verdicts = [verdict for verdict in filters.VERDICTS if writer.files[verdict]]
+    found = findings.read_findings(written.output_dir / ledger.LEDGER_NAME)
+    near = config.near_duplicates
     return {
         "name": config.name,
+        "dry_run": config.dry_run,
         "num_files": totals.num_files,
         "size_bytes": totals.size_bytes,
         "files_by_verdict": {verdict: writer.files[verdict] for verdict in verdicts},
         "bytes_by_verdict": {verdict: writer.size_bytes[verdict] for verdict in verdicts},
         "num_problems": len(totals.problems),
         "problems": list(totals.problems[:_MAX_PROBLEM_LINES]),
-        "splits": _split_counts(written, assigned),
-        "lossless": {
-            "num_texts": checked.num_texts,
-            "num_differing": checked.num_differing,
+        "splits": _split_counts(written.shards, found),
+        "near_duplicates": {
+            "threshold": near.threshold, "verify": near.verify, **compared.near_duplicates
         },
+        "repository_groups": compared.groups,
+        "leaks": written.leaks,
+        "redaction": {"mode": config.redact, **found.redaction_counts()},
+        "licenses": {"policy": config.license_policy, **found.license_counts()},
+        "decontamination": {
+            "action": config.decontamination.action,
+            "benchmarks": decontamination.load_benchmarks(config.decontamination).counts(),
+            "num_files": found.num_contaminated,
+            "matches": found.matches,
+        },
+    }  # fmt: skip
+
+
+def describe_vocabulary(
+    config: BuildConfig, *, vocabulary: dict[str, Any], checked: lossless.LosslessReport
+) -> dict[str, Any]:
+    """Collects what the report says of the vocabulary.
+
+    Args:
+      config: What was asked for.
+      vocabulary: Its manifest.
+      checked: Outcome of the lossless check.
+
+    Returns:
+      The report's keys `lossless` and `vocabulary`.
+    """
+    return {
+        "lossless": {"num_texts": checked.num_texts, "num_differing": checked.num_differing},
         "vocabulary": {
             "name": config.vocabulary.name,
             "fingerprint": vocabulary["fingerprint"],
             "vocab_size": vocabulary["vocab_size"],
             "characters_per_token": checked.characters_per_token,
             "num_tokens": checked.num_tokens,
+            "by_language": checked.by_language,
+            "token_lengths": checked.token_lengths,
         },
     }
 
 
-def publish_dataset(
-    config: BuildConfig,
-    *,
+def write_reports(
     result: dict[str, Any],
-    written: Sequence[records.Shard],
+    *,
     output_dir: pathlib.Path,
+    read_text: Callable[[int], str | None],
 ) -> None:
-    """Writes report and manifest, and gives the finished folder its name.
+    """Writes the report for machines, the one for people, and the leak report.
+
+    Args:
+      result: The report.
+      output_dir: Holds the ledger.
+      read_text: Content of a file with a record, by `file_id`.
+    """
+    from preprocessing.html_report import render, samples
+
+    text = json.dumps(result, indent=2) + "\n"
+    atomic.write_file(output_dir / report.REPORT_NAME, text.encode("utf-8"))
+    leaks.write_leak_report(output_dir / LEAKS_NAME, result["leaks"])
+    ledger_path = output_dir / ledger.LEDGER_NAME
+    chosen = samples.choose_samples(ledger_path, read_text)
+    page = render.render_report(result, ledger_path=ledger_path, samples=chosen)
+    atomic.write_file(output_dir / HTML_NAME, page)
+
+
+def publish_dry_run(config: BuildConfig, *, output_dir: pathlib.Path) -> None:
+    """Gives what a dry run found out its place; the shards that it measured are removed.
+
+    Args:
+      config: What was asked for.
+      output_dir: Holds the ledger and the reports; gone afterwards.
+    """
+    for path in sorted(output_dir.iterdir()):
+        if path.name not in _REPORT_NAMES:
+            path.unlink()
+    options = config.options()
+    hashes = {name: fingerprints.hash_file(output_dir / name) for name in _REPORT_NAMES}
+    manifest.write_manifest(
+        output_dir,
+        {
+            "format_name": DRY_RUN_FORMAT_NAME,
+            "format_version": DRY_RUN_FORMAT_VERSION,
+            "name": config.name,
+            "options": options,
+            "sha256": hashes,
+            "fingerprint": fingerprints.hash_json([hashes, options]),
+        },
+    )
+    final_dir = dry_run_dir(config.data_dir, config.name)
+    final_dir.parent.mkdir(parents=True, exist_ok=True)
+    atomic.publish_directory(output_dir, final_dir)
+
+
+def publish_dataset(
+    config: BuildConfig, *, result: dict[str, Any], written: leak_removal.WrittenRecords
+) -> None:
+    """Writes TFDS metadata and manifest, and gives the finished folder its name.
 
     Args:
       config: What was asked for.
       result: The report.
-      written: The shards.
-      output_dir: Holds shards, metadata and ledger; gone afterwards.
+      written: The shards; ledger and reports are beside them. The folder is gone afterwards.
     """
-    text = json.dumps(result, indent=2) + "\n"
-    atomic.write_file(output_dir / report.REPORT_NAME, text.encode("utf-8"))
-    hashes = {shard.name: shard.sha256 for shard in written}
-    for name in (ledger.LEDGER_NAME, "dataset_info.json", "features.json", report.REPORT_NAME):
+    output_dir = written.output_dir
+    records.write_tfds_metadata(output_dir, name=config.name, written=written.shards)
+    hashes = {shard.name: shard.sha256 for shard in written.shards}
+    for name in (*_REPORT_NAMES, "dataset_info.json", "features.json"):
         hashes[name] = fingerprints.hash_file(output_dir / name)
     options = config.options()
     manifest.write_manifest(

@@ -13,21 +13,22 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Callable
 
 import numpy as np
 
-from code_t5 import errors
 from code_t5.data.prepared import DATASET_NAME, VERSION
 from code_t5.storage import atomic, fingerprints, shards, tfrecords
-from preprocessing import scan, splits
-from preprocessing.dedup import exact
+from preprocessing import scan, splits, unit_store
 
 BUILDER_MODULE = "preprocessing.flcc.flcc_dataset_builder"
 DESCRIPTION = "Source files of repositories, filtered, deduplicated and split by repository."
-RELEASE_NOTES = {VERSION: "First version."}
-TEXT_FEATURES = ("branch", "content_hash", "language", "path", "repository", "text")
+RELEASE_NOTES = {
+    "1.0.0": "First version.",
+    VERSION: "Near-duplicates, benchmarks, secrets and personal data taken out; the licence kept.",
+}
+TEXT_FEATURES = ("branch", "content_hash", "language", "license", "path", "repository", "text")
 INT_FEATURES = ("size",)
 
 # Large enough to read in one go, small enough that a data set has several to read in parallel.
@@ -69,26 +70,19 @@ class ShardPlan:
 
 
 def plan_shards(
-    duplicates: exact.ExactDuplicates,
-    *,
-    assigned: dict[int, str],
-    shard_bytes: int = _SHARD_BYTES,
+    rows_fn: Callable[[str], Iterator[np.ndarray]], *, shard_bytes: int = _SHARD_BYTES
 ) -> Iterator[ShardPlan]:
     """Cuts each split into shards of about equal size.
 
     Args:
-      duplicates: The kept rows.
-      assigned: Split by split key.
+      rows_fn: Gives the kept rows of a split, range by range, in the order of their hashes.
       shard_bytes: About how large a shard is.
 
     Yields:
       The plans, split by split; memory holds about one range of rows.
     """
     for split in splits.SPLITS:
-        rows_fn = functools.partial(
-            exact.kept_rows_of_split, duplicates, assigned=assigned, split=split
-        )
-        total = sum(int(rows["length"].sum(dtype=np.int64)) for rows in rows_fn())
+        total = sum(int(rows["length"].sum(dtype=np.int64)) for rows in rows_fn(split))
         if not total:
             continue
         num_shards = max(1, round(total / shard_bytes))
@@ -97,7 +91,7 @@ def plan_shards(
         )
         pending: list[np.ndarray] = []
         start = shard_index = 0
-        for rows in rows_fn():
+        for rows in rows_fn(split):
             starts = start + np.cumsum(rows["length"], dtype=np.int64) - rows["length"]
             start += int(rows["length"].sum(dtype=np.int64))
             shard_of_row = np.minimum(starts * num_shards // total, num_shards - 1)
@@ -111,28 +105,6 @@ def plan_shards(
 
 def _joined(pieces: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(pieces) if pieces else np.empty(0, scan.INDEX_DTYPE)
-
-
-def _read_records(plan: ShardPlan, work_dir: str) -> list[bytes]:
-    """Reads a shard's records: unit by unit from the disk, returned in the shard's order."""
-    records: list[bytes] = [b""] * len(plan.rows)
-    order = np.lexsort((plan.rows["offset"], plan.rows["unit"]))
-    units = plan.rows["unit"][order]
-    cuts = np.flatnonzero(np.diff(units)) + 1
-    for positions in np.split(order, cuts) if len(order) else []:
-        path = scan.unit_path(
-            work_dir, unit_index=int(plan.rows["unit"][positions[0]]), suffix="records"
-        )
-        with open(path, "rb") as file:
-            for position in positions.tolist():
-                row = plan.rows[position]
-                records[position] = os.pread(file.fileno(), int(row["length"]), int(row["offset"]))
-                if len(records[position]) != row["length"]:
-                    raise errors.ArtifactError(
-                        f"{path} is shorter than its index says; wanted the records of the scan; "
-                        "run the same command again with --overwrite"
-                    )
-    return records
 
 
 def write_shard(plan: ShardPlan, *, work_dir: str, output_dir: str) -> Shard:
@@ -154,7 +126,7 @@ def write_shard(plan: ShardPlan, *, work_dir: str, output_dir: str) -> Shard:
     if path.is_file() and path.stat().st_size == num_bytes:
         sha256 = fingerprints.hash_file(path)
     else:
-        records = _read_records(plan, work_dir)
+        records = unit_store.read_records(plan.rows, work_dir)
         digest = hashlib.sha256()
         temporary = path.with_name(f".{plan.name}.tmp")
         with open(temporary, "wb") as file:
@@ -165,12 +137,6 @@ def write_shard(plan: ShardPlan, *, work_dir: str, output_dir: str) -> Shard:
         sha256 = digest.hexdigest()
     framing = tfrecords.FRAME_BYTES * len(plan.rows)
     return Shard(plan.split, plan.name, len(plan.rows), num_bytes - framing, sha256)
-
-
-def plan_fingerprint(duplicates: exact.ExactDuplicates, assigned: Mapping[int, str]) -> str:
-    """Returns a hash of everything that decides on the shards' bytes."""
-    hashes = [fingerprints.hash_file(path) for path in duplicates.range_paths]
-    return fingerprints.hash_json([hashes, sorted(assigned.items())])
 
 
 def _features_json() -> dict[str, Any]:

@@ -18,6 +18,35 @@ def _row(label: str, files: int, size_bytes: int, total: int) -> str:
     return f"  {label:<18}{files:>11,}{size_bytes / 1e6:>12.1f} MB{share:>7.1f} %"
 
 
+def _format_findings(report: Mapping[str, Any]) -> list[str]:
+    """Returns a line for each kind of finding that this build looked for."""
+    near, groups, leaks = report["near_duplicates"], report["repository_groups"], report["leaks"]
+    lines = []
+    if near["enabled"]:
+        lines.append(
+            f"  near-duplicates: {near['num_removed']:,} removed from {near['num_clusters']:,} "
+            f"clusters (Jaccard {near['threshold']}, {near['num_compared_pairs']:,} pairs compared)"
+        )
+    lines.append(
+        f"  repositories: {groups['num_repositories']:,} in {groups['num_groups']:,} groups that "
+        f"share no file; {groups['cut']['num_clusters']:,} clusters cut"
+    )
+    found = [(pair["exact"], pair["near"]) for pair in leaks["pairs"]]
+    lines.append(
+        f"  leaks between splits: {sum(e for e, _ in found)} exact, {sum(n for _, n in found)} near"
+        f" ({leaks['num_dropped']} files dropped for it)"
+    )
+    redaction = report["redaction"]
+    if redaction["mode"] != "off":
+        counts = ", ".join(f"{kind} {count:,}" for kind, count in redaction["counts"].items())
+        done = "replaced" if redaction["mode"] == "replace" else "found"
+        lines.append(f"  {done}: {counts}")
+    if report["decontamination"]["benchmarks"]:
+        num_files = report["decontamination"]["num_files"]
+        lines.append(f"  files that hold part of a benchmark: {num_files:,}")
+    return lines
+
+
 def format_report(report: Mapping[str, Any]) -> str:
     """Returns the report as lines for people.
 
@@ -36,6 +65,9 @@ def format_report(report: Mapping[str, Any]) -> str:
             f"  {split:<18}{counts['num_examples']:>11,}{counts['num_bytes'] / 1e6:>12.1f} MB"
             f"  in {counts['num_repositories']:,} repositories, {counts['num_shards']} shard(s)"
         )
+    lines += _format_findings(report)
+    if report["dry_run"]:
+        return "\n".join(lines)
     vocabulary = report["vocabulary"]
     lines.append(
         f"  vocabulary {vocabulary['name']}: {vocabulary['vocab_size']:,} ids, "

@@ -1,94 +1,103 @@
-"""The scan: reads each source file once, decides on it alone, and keeps its record aside.
+"""The scan: reads each source file of a work unit once and decides on it alone.
 
-For each work unit the scan leaves in the *work directory*
-
-    unit-<index>.records   the records of the files that passed the filters, framed as TFRecords
-    unit-<index>.npy       one row of `INDEX_DTYPE` per such record
-    unit-<index>.parquet   the unit's piece of the ledger
-    unit-<index>.json      written last: says what listing the unit was made from
-
-so that comparing files and writing shards never opens an input again: a file that changes or
-vanishes later cannot make the records disagree with the ledger. A unit whose last file is there and
-fits the listing is not scanned again.
+A file goes through the filters, its licence is found, personal data and secrets are replaced, and
+what it shares with benchmarks is found; the *content* is the text that comes out of all that. A
+*candidate* is a file that is still wanted then: it has a record, and a *sketch* for finding near-
+duplicates (`preprocessing.dedup.minhash`). Everything happens in memory and depends on nothing but
+the unit and the options, so that a pool of processes and a Beam pipeline run the same function;
+`preprocessing.unit_store` keeps on disk what comes out.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import errno
-import functools
 import hashlib
-import json
 import os
-import pathlib
 import stat
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from code_t5.storage import atomic, fingerprints, tfrecords
-from preprocessing import filters, flcc_layout, ledger, splits
+from code_t5.storage import tfrecords
+from preprocessing import decontamination, filters, flcc_layout, ledger, licenses, redaction, splits
+from preprocessing.dedup import minhash, near, ngram_sets, tokens
 
-_DATA_SUFFIXES = ("records", "npy", "parquet")
+REDACT_OFF = "off"
+REDACT_REPORT = "report"
+REDACT_REPLACE = "replace"
+REDACT_MODES = (REDACT_OFF, REDACT_REPORT, REDACT_REPLACE)
 
-# hash: SHA-256 of the content; offset and length: of the framed record in the unit's file.
+# hash: SHA-256 of the content. rank: of the licence, the smaller the better. row: position among
+# the unit's candidates. offset and length: of the framed record. num_ngrams: distinct 5-grams of
+# tokens, 0 for a file that is too short to have near-duplicates.
 INDEX_DTYPE = np.dtype(
     [
         ("hash", "S32"),
         ("file_id", "<u8"),
         ("split_key", "<u8"),
         ("unit", "<u4"),
+        ("row", "<u4"),
         ("length", "<u4"),
+        ("num_ngrams", "<u4"),
         ("offset", "<u8"),
         ("size", "<u8"),
+        ("rank", "u1"),
     ]
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class ScanConfig:
-    """What the scan of one data set needs to know.
+    """What deciding on one file alone needs to know.
 
     Attributes:
-      work_dir: The work directory.
       filters: Limits of the filters.
+      license_policy: One of `licenses.POLICIES`.
+      redact: One of `REDACT_MODES`.
+      decontamination: Which benchmarks must not be in the data, and what to do about it.
+      near_duplicates: Whether sketches are wanted.
     """
 
-    work_dir: str
-    filters: filters.FilterConfig
+    filters: filters.FilterConfig = filters.FilterConfig()
+    license_policy: str = licenses.ANY
+    redact: str = REDACT_REPLACE
+    decontamination: decontamination.DecontaminationConfig = decontamination.DecontaminationConfig()
+    near_duplicates: near.NearDupConfig = near.NearDupConfig()
 
 
 @dataclasses.dataclass(frozen=True)
-class UnitSummary:
-    """What one scanned unit says of itself.
+class ScannedUnit:
+    """What comes out of one work unit.
 
     Attributes:
       unit_index: Which one.
-      num_files: Ledger lines.
       size_bytes: Of the input files.
-      num_candidates: Records that passed the filters.
+      rows: The ledger lines.
+      index: `INDEX_DTYPE [num_candidates]`, in the order of the files.
+      records: The framed records of the candidates, joined.
+      signatures: uint32 `[num_candidates, 256]`; no rows where near-duplicates are not wanted.
       problems: One line each, for the user.
     """
 
     unit_index: int
-    num_files: int
     size_bytes: int
-    num_candidates: int
+    rows: list[ledger.Row]
+    index: np.ndarray
+    records: bytes
+    signatures: np.ndarray
     problems: tuple[str, ...]
 
 
-def unit_path(work_dir: str, *, unit_index: int, suffix: str) -> pathlib.Path:
-    """Returns the path of one of a unit's files.
+def text_of_record(record: bytes) -> bytes:
+    """Returns the content in a framed record.
 
-    >>> unit_path("work", unit_index=7, suffix="json").as_posix()
-    'work/unit-000007.json'
+    Args:
+      record: As `ScannedUnit.records` and the shards hold it.
     """
-    return pathlib.Path(work_dir, f"unit-{unit_index:06d}.{suffix}")
-
-
-def unit_fingerprint(unit: flcc_layout.WorkUnit) -> str:
-    """Returns a hash of everything that the listing says of a unit."""
-    return fingerprints.hash_json(unit.groups)
+    text = tfrecords.decode_example(tfrecords.unframe_record(record))["text"]
+    return text if isinstance(text, bytes) else b""
 
 
 def _read_bounded(path: str, limit: int) -> bytes:
@@ -132,154 +141,232 @@ def _decide_entry(
     return filters.decide(raw, config)
 
 
-class _UnitWriter:
+def redact_content(content: bytes, *, row: ledger.Row, extension: str, mode: str) -> bytes:
+    """Counts personal data and secrets in a ledger line, and replaces them if that is wanted.
+
+    Args:
+      content: Normalised.
+      row: Gets a count by kind.
+      extension: Of the file, with its dot.
+      mode: One of `REDACT_MODES`.
+
+    Returns:
+      The content, changed in the mode `replace` only.
+    """
+    if mode == REDACT_OFF:
+        return content
+    spans = redaction.find_spans(content, extension=extension)
+    row.update(redaction.count_kinds(spans))
+    return redaction.replace_spans(content, spans) if mode == REDACT_REPLACE else content
+
+
+def _cut_at_line(content: bytes, start: int) -> bytes:
+    """Returns what stands before the line in which a match begins."""
+    return content[: content.rfind(b"\n", 0, start) + 1]
+
+
+def decontaminate(
+    contents: list[bytes],
+    *,
+    rows: Sequence[ledger.Row],
+    batch: tokens.TokenBatch,
+    config: decontamination.DecontaminationConfig,
+) -> bool:
+    """Drops or cuts off what holds part of a benchmark.
+
+    Args:
+      contents: Changed in place where something is cut off.
+      rows: Ledger lines of the contents; their verdicts change.
+      batch: Tokens of the contents.
+      config: Which benchmarks, and what to do.
+
+    Returns:
+      Whether anything was dropped or cut off.
+    """
+    if not config.benchmark_paths:
+        return False
+    found_any = False
+    matches = decontamination.load_benchmarks(config).find(contents, tokens=batch)
+    for index, found in enumerate(matches):
+        if not found:
+            continue
+        found_any = True
+        row = rows[index]
+        row["contamination"] = decontamination.describe(found)
+        left = b""
+        if config.action == decontamination.TRUNCATE:
+            left = _cut_at_line(contents[index], min(match.start for match in found))
+        if left.strip():
+            row["truncated"] = True
+            contents[index] = left
+        else:
+            row["verdict"] = filters.BENCHMARK
+    return found_any
+
+
+class _UnitScanner:
     """Collects what one unit leaves behind."""
 
-    def __init__(self, unit: flcc_layout.WorkUnit, records: BinaryIO) -> None:
+    def __init__(self, unit: flcc_layout.WorkUnit, config: ScanConfig) -> None:
         self.unit = unit
-        self.records = records
-        self.offset = 0
+        self.config = config
         self.rows: list[ledger.Row] = []
-        self.index: list[tuple[Any, ...]] = []
         self.problems: list[str] = []
+        # Still wanted: ledger line, content, split key.
+        self._wanted: list[tuple[ledger.Row, bytes, int]] = []
 
-    def add(self, row: dict[str, Any], content: bytes, split_key: int) -> None:
-        """Adds a ledger line and, for a file that passed, its record."""
-        row["file_id"] = self.unit.first_file_id + len(self.rows)
-        if content:
-            digest = hashlib.sha256(content)
-            row["content_hash"] = digest.hexdigest()
-            if row["verdict"] == filters.KEPT:
-                self._add_record(row, content, digest.digest(), split_key)
-        self.rows.append(row)
-
-    def _add_record(
-        self, row: dict[str, Any], content: bytes, digest: bytes, split_key: int
+    def scan_group(
+        self, branch: flcc_layout.Branch, entries: tuple[flcc_layout.FileEntry, ...]
     ) -> None:
-        features: dict[str, tfrecords.Value] = {
-            name: row[name].encode("utf-8")
-            for name in ("path", "repository", "branch", "language", "content_hash")
-        }
-        features["text"] = content
-        features["size"] = len(content)
-        record = tfrecords.frame_record(tfrecords.encode_example(features))
-        self.records.write(record)
-        self.index.append(
-            (digest, row["file_id"], split_key, self.unit.unit_index, len(record), self.offset,
-             len(content))
-        )  # fmt: skip
-        self.offset += len(record)
-
-    def report(self, verdict: str, path: str) -> None:
-        """Notes a file that could not be read."""
-        if verdict in (filters.VANISHED, filters.UNREADABLE):
+        paths, problems = flcc_layout.read_paths(branch)
+        self.problems.extend(problems)
+        unknown = flcc_layout.unknown_names(branch, paths)
+        if unknown:
             self.problems.append(
-                f"{path} is {verdict}; wanted to read it; its ledger line says so, build again "
-                "with --overwrite once it can be read"
+                f"{branch.paths_json} names {len(unknown)} file(s) that are not there, the first "
+                f"is {unknown[0]!r}; ignored"
             )
-
-
-def _scan_group(
-    writer: _UnitWriter,
-    branch: flcc_layout.Branch,
-    entries: tuple[flcc_layout.FileEntry, ...],
-    config: ScanConfig,
-) -> None:
-    paths, problems = flcc_layout.read_paths(branch)
-    writer.problems.extend(problems)
-    unknown = flcc_layout.unknown_names(branch, paths)
-    if unknown:
-        writer.problems.append(
-            f"{branch.paths_json} names {len(unknown)} file(s) that are not there, the first is "
-            f"{unknown[0]!r}; ignored"
-        )
-    folder = os.fspath(branch.files_dir)
-    printable = flcc_layout.printable_name
-    repository = printable(branch.full_name)
-    split_key = splits.split_key(repository)
-    for entry in entries:
-        verdict, content = _decide_entry(folder, entry, config.filters)
-        flat_name = printable(entry.name)
-        row = {
+        folder = os.fspath(branch.files_dir)
+        printable = flcc_layout.printable_name
+        of_repository = licenses.find_repository_license(branch.paths_json.parent)
+        shared = {
             "language": printable(branch.language),
-            "repository": repository,
+            "repository": printable(branch.full_name),
             "branch": printable(branch.branch),
-            "flat_name": flat_name,
-            "path": paths.get(entry.name, flat_name),
-            "size_bytes": entry.size_bytes,
-            "verdict": verdict,
         }
-        writer.add(row, content, split_key)
-        writer.report(verdict, f"{folder}/{flat_name}")
+        split_key = splits.split_key(shared["repository"])
+        for entry in entries:
+            verdict, content = _decide_entry(folder, entry, self.config.filters)
+            flat_name = printable(entry.name)
+            row: ledger.Row = {
+                **shared,
+                "file_id": self.unit.first_file_id + len(self.rows),
+                "flat_name": flat_name,
+                "path": paths.get(entry.name, flat_name),
+                "size_bytes": entry.size_bytes,
+                "verdict": verdict,
+            }
+            self.rows.append(row)
+            if verdict == filters.KEPT:
+                self._look_inside(row, content, branch, of_repository, split_key)
+            elif content:
+                row["content_hash"] = hashlib.sha256(content).hexdigest()
+            elif verdict in (filters.VANISHED, filters.UNREADABLE):
+                self.problems.append(
+                    f"{folder}/{flat_name} is {verdict}; wanted to read it; its ledger line says "
+                    "so, build again with --overwrite once it can be read"
+                )
+
+    def _look_inside(
+        self,
+        row: ledger.Row,
+        content: bytes,
+        branch: flcc_layout.Branch,
+        of_repository: licenses.License,
+        split_key: int,
+    ) -> None:
+        """Decides by licence, and takes out what must not be trained on."""
+        config = self.config
+        found = licenses.find_file_license(content)
+        if not found.expression:
+            found = of_repository
+        row["license"] = found.expression or None
+        row["license_source"] = found.source or None
+        if not licenses.is_allowed(found.expression, config.license_policy):
+            row["verdict"] = filters.LICENSE
+        content = redact_content(
+            content, row=row, extension=branch.extension, mode=config.redact
+        )
+        self._wanted.append((row, content, split_key))
+
+    def finish(self) -> ScannedUnit:
+        """Compares with benchmarks, and makes records and sketches."""
+        rows = [row for row, _, _ in self._wanted]
+        contents = [content for _, content, _ in self._wanted]
+        batch = tokens.hash_tokens(contents)
+        if decontaminate(contents, rows=rows, batch=batch, config=self.config.decontamination):
+            batch = tokens.hash_tokens(contents)
+        for row, content in zip(rows, contents):
+            row["content_hash"] = hashlib.sha256(content).hexdigest()
+        kept = [i for i, row in enumerate(rows) if row["verdict"] == filters.KEPT]
+        if len(kept) < len(contents):
+            contents = [contents[i] for i in kept]
+            batch = tokens.hash_tokens(contents)
+        index, records = self._make_records(kept, contents)
+        signatures, index["num_ngrams"] = sketch(batch, self.config.near_duplicates)
+        return ScannedUnit(
+            unit_index=self.unit.unit_index,
+            size_bytes=self.unit.size_bytes,
+            rows=self.rows,
+            index=index,
+            records=records,
+            signatures=signatures,
+            problems=tuple(self.problems),
+        )
+
+    def _make_records(self, kept: list[int], contents: list[bytes]) -> tuple[np.ndarray, bytes]:
+        records, index, offset = [], [], 0
+        for position, (i, content) in enumerate(zip(kept, contents)):
+            row, _, split_key = self._wanted[i]
+            record = encode_record(row, content)
+            index.append(
+                (
+                    bytes.fromhex(row["content_hash"]), row["file_id"], split_key,
+                    self.unit.unit_index, position, len(record), 0, offset, len(content),
+                    licenses.permissive_rank(row["license"] or ""),
+                )
+            )  # fmt: skip
+            records.append(record)
+            offset += len(record)
+        return np.array(index, dtype=INDEX_DTYPE), b"".join(records)
 
 
-def _finished_summary(
-    unit: flcc_layout.WorkUnit, config: ScanConfig, fingerprint: str
-) -> UnitSummary | None:
-    """Returns the summary of this very unit if an earlier run left it whole."""
-    path = functools.partial(unit_path, config.work_dir, unit_index=unit.unit_index)
-    try:
-        marker = json.loads(path(suffix="json").read_bytes())
-        sizes = {suffix: path(suffix=suffix).stat().st_size for suffix in _DATA_SUFFIXES}
-    except (OSError, ValueError):
-        return None
-    if marker["fingerprint"] != fingerprint or marker["sizes"] != sizes:
-        return None
-    return UnitSummary(**dict(marker["summary"], problems=tuple(marker["summary"]["problems"])))
+def sketch(batch: tokens.TokenBatch, config: near.NearDupConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Sketches texts for finding near-duplicates.
+
+    Args:
+      batch: Tokens of the texts.
+      config: Whether sketches are wanted.
+
+    Returns:
+      `(signatures, num_ngrams)`: uint32 `[num_texts, 256]`, without rows where sketches are not
+      wanted, and the number of distinct 5-grams, int64 `[num_texts]`.
+    """
+    num_texts = len(batch.offsets) - 1
+    if not config.enabled:
+        return np.empty((0, minhash.NUM_PERMUTATIONS), np.uint32), np.zeros(num_texts, np.int64)
+    unique = tokens.unique_ngrams(tokens.ngram_hashes(batch, ngram_sets.NGRAM_SIZE))
+    return minhash.sign(unique), np.diff(unique.offsets)
 
 
-def scan_unit(unit: flcc_layout.WorkUnit, config: ScanConfig) -> UnitSummary:
-    """Scans one work unit, or finds that an earlier run did.
+def encode_record(row: ledger.Row, content: bytes) -> bytes:
+    """Returns the framed record of a candidate.
+
+    Args:
+      row: Its ledger line, `content_hash` included.
+      content: Its text.
+    """
+    features: dict[str, tfrecords.Value] = {
+        name: row[name].encode("utf-8")
+        for name in ("path", "repository", "branch", "language", "content_hash")
+    }
+    features["license"] = (row["license"] or "").encode("utf-8")
+    features["text"] = content
+    features["size"] = len(content)
+    return tfrecords.frame_record(tfrecords.encode_example(features))
+
+
+def scan_unit(unit: flcc_layout.WorkUnit, config: ScanConfig) -> ScannedUnit:
+    """Scans one work unit.
 
     Args:
       unit: What to read.
-      config: Where to write, and the limits.
+      config: How to decide.
 
     Returns:
-      The unit's summary.
+      Ledger lines, candidates and their sketches.
     """
-    fingerprint = unit_fingerprint(unit)
-    earlier = _finished_summary(unit, config, fingerprint)
-    if earlier is not None:
-        return earlier
-    path = functools.partial(unit_path, config.work_dir, unit_index=unit.unit_index)
-    path(suffix="json").unlink(missing_ok=True)
-    with open(path(suffix="records"), "wb") as records:
-        writer = _UnitWriter(unit, records)
-        for branch, entries in unit.groups:
-            _scan_group(writer, branch, entries, config)
-    np.save(path(suffix="npy"), np.array(writer.index, dtype=INDEX_DTYPE), allow_pickle=False)
-    ledger.write_rows(path(suffix="parquet"), writer.rows)
-    summary = UnitSummary(
-        unit_index=unit.unit_index,
-        num_files=len(writer.rows),
-        size_bytes=unit.size_bytes,
-        num_candidates=len(writer.index),
-        problems=tuple(writer.problems),
-    )
-    marker = {
-        "fingerprint": fingerprint,
-        "sizes": {suffix: path(suffix=suffix).stat().st_size for suffix in _DATA_SUFFIXES},
-        "summary": dataclasses.asdict(summary),
-    }
-    atomic.write_file(path(suffix="json"), json.dumps(marker).encode("utf-8"))
-    return summary
-
-
-def read_index(work_dir: str, unit_index: int) -> np.ndarray:
-    """Reads the rows of the records that one unit kept aside.
-
-    Args:
-      work_dir: The work directory.
-      unit_index: Which unit.
-
-    Returns:
-      `INDEX_DTYPE [num_candidates]`.
-    """
-    return np.load(unit_path(work_dir, unit_index=unit_index, suffix="npy"), allow_pickle=False)
-
-
-def hash_prefixes(index: np.ndarray) -> np.ndarray:
-    """Returns the first 8 bytes of each row's hash as a number, uint64 `[num_rows]`."""
-    hashes = np.ascontiguousarray(index["hash"])
-    return hashes.view(">u8").reshape(-1, 4)[:, 0].astype(np.uint64)
+    scanner = _UnitScanner(unit, config)
+    for branch, entries in unit.groups:
+        scanner.scan_group(branch, entries)
+    return scanner.finish()

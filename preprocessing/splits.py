@@ -1,9 +1,10 @@
-"""Splits by repository: all files of a repository stand on one side.
+"""Splits by group: all files of repositories that belong together stand on one side.
 
-A repository's *split key* is a stable hash of its name, so that adding repositories moves none that
-were there before. Keys below the validation fraction of 2^64 are validation, keys below the sum of
-both fractions test, the rest train. A data set too small for that still gets one repository in each
-split that was asked for: those with the smallest keys.
+A repository's *split key* is a stable hash of its name, and a group's (`repository_groups`) that of
+its first member, so that adding repositories moves none that were there before unless it joins
+them. Keys below the validation fraction of 2^64 are validation, keys below the sum of both
+fractions test, the rest train. A data set too small for that still gets one group in each split
+that was asked for: those with the smallest keys.
 """
 
 from __future__ import annotations
@@ -76,25 +77,25 @@ def wanted_splits(config: SplitConfig) -> list[str]:
 
 
 def assign_splits(keys: Sequence[int], config: SplitConfig) -> dict[int, str]:
-    """Assigns each repository to a split.
+    """Assigns each group of repositories to a split.
 
     Args:
-      keys: Split keys of the repositories that have a kept file.
+      keys: Split keys of the groups that have a kept file; repeats do not matter.
       config: The fractions.
 
     Returns:
       Split key to split.
 
     Raises:
-      InputError: There are fewer repositories than splits.
+      InputError: There are fewer groups than splits.
     """
     wanted = wanted_splits(config)
     ordered = sorted({int(key) for key in keys})
     if len(ordered) < len(wanted):
         raise errors.InputError(
-            f"{len(ordered)} repositories hold a kept file; wanted at least {len(wanted)}, one for "
-            f"each of {', '.join(wanted)}; add repositories, or set --validation_fraction=0 or "
-            "--test_fraction=0"
+            f"{len(ordered)} repositories, or groups of forks, hold a kept file; wanted at least "
+            f"{len(wanted)}, one for each of {', '.join(wanted)}; add repositories, or set "
+            "--validation_fraction=0 or --test_fraction=0"
         )
     validation_end = config.validation_fraction * _KEY_RANGE
     test_end = validation_end + config.test_fraction * _KEY_RANGE
@@ -108,7 +109,7 @@ def assign_splits(keys: Sequence[int], config: SplitConfig) -> dict[int, str]:
 
 
 def _fill_empty_split(assigned: dict[int, str], split: str) -> None:
-    """Gives an empty split a repository from the split that has most."""
+    """Gives an empty split a group from the split that has most."""
     members: dict[str, list[int]] = {name: [] for name in SPLITS}
     for key, name in assigned.items():
         members[name].append(key)

@@ -15,17 +15,17 @@ from code_t5 import errors, progress
 from code_t5.data import piece_model
 from code_t5.storage import atomic, manifest
 from preprocessing import (
+    compare,
     filters,
     flcc_layout,
     ledger,
     parallel,
     records,
-    scan,
     splits,
+    unit_store,
     vocabulary_training,
 )
 from preprocessing.build_config import BuildConfig, vocabulary_dir
-from preprocessing.dedup import exact
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ScanTotals:
       num_units: Work units.
       num_files: Ledger lines.
       size_bytes: Of the input files.
-      num_candidates: Records that passed the filters.
+      num_candidates: Files with a record.
       problems: One line each, for the user; paths are relative to the `v3` folder.
     """
 
@@ -45,6 +45,40 @@ class ScanTotals:
     size_bytes: int
     num_candidates: int
     problems: tuple[str, ...]
+
+
+def add_up(
+    config: BuildConfig, *, root: pathlib.Path, summaries: Iterable[unit_store.UnitSummary]
+) -> ScanTotals:
+    """Adds up what the units say of themselves.
+
+    Args:
+      config: What to build.
+      root: The `v3` folder.
+      summaries: Of all units, in order.
+
+    Returns:
+      The sums.
+
+    Raises:
+      InputError: There is no file to read.
+    """
+    sums: Counter[str] = collections.Counter()
+    problems: list[str] = []
+    for summary in summaries:
+        sums["units"] += 1
+        sums["files"] += summary.num_files
+        sums["bytes"] += summary.size_bytes
+        sums["candidates"] += summary.num_candidates
+        problems.extend(line.replace(f"{root}{os.sep}", "") for line in summary.problems)
+    if not sums["files"]:
+        raise errors.InputError(
+            f"{root} holds no files of {', '.join(config.languages)}; wanted "
+            "languages/<Language>/.<ext>/<org>/<repository>/<branch>/<file>; check --language"
+        )
+    return ScanTotals(
+        sums["units"], sums["files"], sums["bytes"], sums["candidates"], tuple(problems)
+    )
 
 
 def scan_input(
@@ -60,61 +94,25 @@ def scan_input(
 
     Returns:
       Sums over the units.
-
-    Raises:
-      InputError: There is no file to read.
     """
     languages = flcc_layout.select_languages(root, config.languages)
 
     def units() -> Iterator[flcc_layout.WorkUnit]:
         return flcc_layout.work_units(flcc_layout.list_branches(root, languages))
 
+    def summaries() -> Iterator[unit_store.UnitSummary]:
+        for summary in pool.map(scan_fn, units()):
+            bar.update(summary.size_bytes)
+            yield summary
+
     total_bytes = sum(unit.size_bytes for unit in units())
     scan_fn = functools.partial(
-        scan.scan_unit, config=scan.ScanConfig(str(work_dir), config.filters)
+        unit_store.scan_and_keep, config=config.scan_config(), work_dir=str(work_dir)
     )
-    sums: Counter[str] = collections.Counter()
-    problems: list[str] = []
     with progress.progress_bar(
         description="reading", unit="B", total=total_bytes, unit_scale=True
     ) as bar:
-        for summary in pool.map(scan_fn, units()):
-            sums["units"] += 1
-            sums["files"] += summary.num_files
-            sums["bytes"] += summary.size_bytes
-            sums["candidates"] += summary.num_candidates
-            problems.extend(line.replace(f"{root}{os.sep}", "") for line in summary.problems)
-            bar.update(summary.size_bytes)
-    if not sums["files"]:
-        raise errors.InputError(
-            f"{root} holds no files of {', '.join(config.languages)}; wanted "
-            "languages/<Language>/.<ext>/<org>/<repository>/<branch>/<file>; check --language"
-        )
-    return ScanTotals(
-        sums["units"], sums["files"], sums["bytes"], sums["candidates"], tuple(problems)
-    )
-
-
-def compare(
-    config: BuildConfig, *, totals: ScanTotals, work_dir: pathlib.Path
-) -> tuple[exact.ExactDuplicates, dict[int, str]]:
-    """Decides what needs more than one file to decide: copies and splits.
-
-    Args:
-      config: What to build.
-      totals: Of the scan.
-      work_dir: The work directory.
-
-    Returns:
-      The duplicates, and the split of each repository by split key.
-    """
-    duplicates = exact.find_exact_duplicates(
-        str(work_dir),
-        num_units=totals.num_units,
-        num_files=totals.num_files,
-        num_candidates=totals.num_candidates,
-    )
-    return duplicates, splits.assign_splits(duplicates.repositories, config.splits)
+        return add_up(config, root=root, summaries=summaries())
 
 
 def write_records(
@@ -150,30 +148,29 @@ def write_ledger(
     path: pathlib.Path,
     *,
     work_dir: pathlib.Path,
-    totals: ScanTotals,
-    duplicates: exact.ExactDuplicates,
-    assigned: dict[int, str],
+    num_units: int,
+    compared: compare.Comparison,
 ) -> ledger.LedgerWriter:
-    """Joins the units' pieces of the ledger and fills in what `compare` decided.
+    """Joins the units' pieces of the ledger and fills in what was decided by comparing.
 
     Args:
       path: The ledger.
       work_dir: The work directory.
-      totals: Of the scan.
-      duplicates: What is a copy of what.
-      assigned: Split by split key.
+      num_units: Number of scanned units.
+      compared: What was decided.
 
     Returns:
       The closed writer, for its counts.
     """
     with ledger.LedgerWriter(path) as writer:
-        for unit_index in range(totals.num_units):
-            piece = ledger.apply_decisions(
-                scan.unit_path(str(work_dir), unit_index=unit_index, suffix="parquet"),
-                kept_copy=duplicates.kept_copy,
-                split_fn=lambda name: assigned[splits.split_key(name)],
+        for unit_index in range(num_units):
+            piece = unit_store.unit_path(str(work_dir), unit_index=unit_index, suffix="parquet")
+            table = ledger.apply_decisions(
+                ledger.read_table(piece),
+                decided=compared.decided,
+                split_fn=lambda name: compared.assigned[splits.split_key(name)],
             )
-            writer.write(piece)
+            writer.write(table)
     return writer
 
 

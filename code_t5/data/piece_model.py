@@ -40,11 +40,11 @@ class DecodedBatch(NamedTuple):
 
     Attributes:
       differing: Positions of the texts that came back changed.
-      num_tokens: Ids of all texts.
+      num_tokens_by_text: How many ids each text became.
     """
 
     differing: tuple[int, ...]
-    num_tokens: int
+    num_tokens_by_text: tuple[int, ...]
 
 
 def vocabulary_fingerprint(model_bytes: bytes) -> str:
@@ -227,17 +227,17 @@ class PieceModel:
         Returns:
           Which differ, and how many ids they became.
         """
-        differing, num_tokens = [], 0
+        differing, num_tokens = [], []
         for index, text in enumerate(texts):
             units = text_units.split_units(vocabulary_escapes.escape(text))
             different = set(units)
             ids = self._ids_by_unit(different)
             decoded = self._texts_by_unit(different, ids=ids)
-            num_tokens += sum(map(len, map(ids.__getitem__, units)))
+            num_tokens.append(sum(map(len, map(ids.__getitem__, units))))
             back = vocabulary_escapes.unescape("".join(map(decoded.__getitem__, units)))
             if back != text or (index % _WHOLE_EVERY == 0 and not self._survives_whole(text)):
                 differing.append(index)
-        return DecodedBatch(tuple(differing), num_tokens)
+        return DecodedBatch(tuple(differing), tuple(num_tokens))
 
     def _survives_whole(self, text: str) -> bool:
         ids = self._processor.encode(vocabulary_escapes.escape(text))

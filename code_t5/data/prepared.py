@@ -1,7 +1,8 @@
 """Finds the data sets that are prepared under the data directory.
 
 A data set is *prepared* when `DATA_DIR/flcc/<name>/<version>` holds a manifest and its completion
-marker; `python -m preprocessing.build` makes it. Nothing here needs TensorFlow or seqio.
+marker; `python -m preprocessing.build` makes it. Of several versions the newest is read. Nothing
+here needs TensorFlow or seqio.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from code_t5 import errors
 from code_t5.storage import manifest
 
 DATASET_NAME = "flcc"
-VERSION = "1.0.0"
+VERSION = "2.0.0"
 FORMAT_NAME = "code_t5_dataset"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+# Format of each version that can still be read, newest first.
+READABLE_VERSIONS = {VERSION: FORMAT_VERSION, "1.0.0": 1}
 DEFAULT_VOCABULARY = "default"
 
 DATA_DIR_VARIABLE = "CODE_T5_DATA_DIR"
@@ -48,9 +51,18 @@ class PreparedDataset:
     vocabulary: str = DEFAULT_VOCABULARY
 
     @property
+    def version(self) -> str:
+        """The newest version that is finished; where there is none, the one that would be built."""
+        folder = pathlib.Path(self.data_dir, DATASET_NAME, self.name)
+        for version in READABLE_VERSIONS:
+            if manifest.is_complete(folder / version):
+                return version
+        return VERSION
+
+    @property
     def dataset_dir(self) -> pathlib.Path:
         """Folder with the shards."""
-        return pathlib.Path(self.data_dir, DATASET_NAME, self.name, VERSION)
+        return pathlib.Path(self.data_dir, DATASET_NAME, self.name, self.version)
 
     @property
     def vocabulary_dir(self) -> pathlib.Path:
@@ -82,7 +94,9 @@ class PreparedDataset:
                 f"{self.dataset_dir}; build it with: {self.build_command}"
             )
         return manifest.read_manifest(
-            self.dataset_dir, format_name=FORMAT_NAME, format_version=FORMAT_VERSION
+            self.dataset_dir,
+            format_name=FORMAT_NAME,
+            format_version=READABLE_VERSIONS[self.version],
         )
 
 

@@ -45,7 +45,7 @@ class FlccDataSource(seqio.TfdsDataSource):
         # directory here as well would make seqio warn about it.
         data_dir = None if prepared.trainer_data_dir() else dataset.data_dir
         super().__init__(
-            f"{prepared.DATASET_NAME}/{dataset.name}:{prepared.VERSION}", tfds_data_dir=data_dir
+            f"{prepared.DATASET_NAME}/{dataset.name}:{dataset.version}", tfds_data_dir=data_dir
         )
         self.dataset = dataset
         self._vocabulary = vocabulary

@@ -49,6 +49,18 @@ def frame_record(data: bytes) -> bytes:
     return b"".join((length, _CRC.pack(_masked_crc(length)), data, _CRC.pack(_masked_crc(data))))
 
 
+def unframe_record(record: bytes) -> bytes:
+    """Returns the data of one record whose framing was checked, or never left this machine.
+
+    Args:
+      record: What `frame_record` returned.
+
+    >>> unframe_record(frame_record(b"data"))
+    b'data'
+    """
+    return record[_HEADER.size : -_CRC.size]
+
+
 @functools.lru_cache(maxsize=1 << 16)
 def _varint(value: int) -> bytes:
     pieces = bytearray()

@@ -4,7 +4,11 @@ Under `v3/` lie repositories of code written for this project. Most files are or
 is a file that is there to make a filter, the dedup or the FLCC reader show what it does: an empty
 file, a byte-order mark, a copy in a fork, a path that leaves the repository. `oddities.json` lists
 each with what is odd about it and with its *verdict*, the word that the build must find for it
-(`preprocessing.filters`); every file that is not listed must be `kept`.
+(`preprocessing.filters`); every file that is not listed must be `kept`. That is for all languages
+and no other option. `planned_findings.json` lists what else the ledger must say: which files are
+copies of each other, licences, how much is redacted. `benchmark.jsonl` is a small benchmark of our
+own in the forms of HumanEval and MBPP, parts of which some files hold, and `benchmark_allow.txt` a
+list of what may be in the data all the same.
 
 Two oddities cannot be stored in a wheel and so are *made* by `materialize`: a file of over 1 MB and
 a symbolic link to a file outside of the tree.
@@ -15,6 +19,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+from typing import Any
 
 from code_t5.storage import atomic
 
@@ -46,6 +51,31 @@ def planned_verdicts() -> dict[str, str]:
     """
     listed = json.loads(bundled_root().joinpath("oddities.json").read_text(encoding="utf-8"))
     return {oddity["file"]: oddity["verdict"] for oddity in listed}
+
+
+def planned_findings() -> dict[str, Any]:
+    """Returns what the ledger must say besides verdicts; files are named as in `planned_verdicts`.
+
+    Returns:
+      `clusters`: `kept` and its dropped `copies`, exact and near. `file_licenses`: `[expression,
+      source]` by file, for files that have one of their own. `repository_licenses`: expression by
+      `<organisation>/<repository>`, for those with a licence file. `redaction`: counts by kind, by
+      file. `contamination`: by file what is found with the benchmark. `allowed`: those of these
+      files in which nothing is found if the allow-list is used too.
+    """
+    text = bundled_root().joinpath("planned_findings.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def benchmark_path() -> pathlib.Path:
+    """Returns the benchmark that some files of the data set hold parts of."""
+    return bundled_root() / "benchmark.jsonl"
+
+
+def benchmark_allow_path() -> pathlib.Path:
+    """Returns the list of snippets of the benchmark that may be in the data."""
+    return bundled_root() / "benchmark_allow.txt"
 
 
 def materialize(output_dir: pathlib.Path) -> None:

@@ -18,7 +18,14 @@ from typing import Any
 
 from code_t5 import errors, progress
 from preprocessing import flcc_layout
-from preprocessing.inputs import flcc_tree, languages, repository_folder, source, tally
+from preprocessing.inputs import (
+    flcc_tree,
+    languages,
+    license_copies,
+    repository_folder,
+    source,
+    tally,
+)
 
 DEFAULT_BRANCH = "default"
 _NOT_IN_A_REPOSITORY = "file outside of a repository"
@@ -252,6 +259,8 @@ class CheckoutsSource(source.Source):
             counts=counts,
             max_file_bytes=self._max_file_bytes,
         )
+        if writer.num_files:
+            license_copies.copy_license_files(checkout.path, writer=writer, counts=counts)
         writer.close()
         counts.num_repositories += writer.num_files > 0
 

@@ -2,6 +2,7 @@
 
     <root>/v3/languages/<Language>/.<ext>/<org>/<repository>/<branch>/<flat name>
     <root>/v3/repositories/<org>/<repository>/<branch>/paths.json
+    <root>/v3/repositories/<org>/<repository>/<branch>/LICENSE and the like, if there is one
 
 A *flat name* is the stem of the original name, a number counted per branch, and the extension.
 A *component* is one folder's name, made from text that may hold anything.
@@ -71,6 +72,7 @@ class BranchWriter:
         self._place = os.path.join(organization, repository, branch)
         self._paths: dict[str, str] = {}
         self._folders: dict[str, str] = {}
+        self._licenses: dict[str, bytes] = {}
 
     @property
     def num_files(self) -> int:
@@ -99,11 +101,23 @@ class BranchWriter:
         # A path that is no UTF-8 could not be stored as text by any reader.
         self._paths[flat_name] = os.fsencode(path).decode("utf-8", errors="backslashreplace")
 
+    def add_license(self, name: str, *, data: bytes) -> None:
+        """Keeps one licence file of the repository, to be written with `paths.json`.
+
+        Args:
+          name: A name that `licenses.is_license_name` takes.
+          data: Its bytes, kept as they are.
+        """
+        self._licenses[name] = data
+
     def close(self) -> None:
-        """Writes `paths.json`, if there was a file."""
+        """Writes `paths.json` and the licence files, if there was a source file."""
         if not self._paths:
             return
         folder = os.path.join(self._root, "repositories", self._place)
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, "paths.json"), "x", encoding="ascii") as file:
             json.dump(self._paths, file, indent=0, ensure_ascii=True)
+        for name, data in self._licenses.items():
+            with open(os.path.join(folder, name), "xb") as license_file:
+                license_file.write(data)

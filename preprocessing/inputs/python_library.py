@@ -2,7 +2,7 @@
 
 Every top-level package or module is a repository `python/<name>`, its branch the version (`3.11`).
 Tests and character tables are left out, as are installed distributions and the settings of the
-machine that built the interpreter.
+machine that built the interpreter. The library's licence file goes with every repository.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ import sysconfig
 from typing import Any
 
 from code_t5 import errors, progress
-from preprocessing.inputs import flcc_tree, languages, repository_folder, source, tally
+from preprocessing.inputs import (
+    flcc_tree,
+    languages,
+    license_copies,
+    repository_folder,
+    source,
+    tally,
+)
 
 ORGANIZATION = "python"
 
@@ -124,6 +131,7 @@ class PythonLibrarySource(source.Source):
         )
         # A package and a module of one name cannot both be imported, but may both be there.
         names = set()
+        license_texts = license_copies.read_license_files(self._library_dir, counts)
         for entry in bar:
             name = os.path.splitext(entry.name)[0]
             if name in names:
@@ -134,6 +142,8 @@ class PythonLibrarySource(source.Source):
                 root, organization=ORGANIZATION, repository=name, branch=branch
             )
             self._copy_entry(entry, writer=writer, counts=counts)
+            for license_name, data in license_texts.items():
+                writer.add_license(license_name, data=data)
             writer.close()
             counts.num_repositories += writer.num_files > 0
         if not counts.num_files:

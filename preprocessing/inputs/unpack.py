@@ -1,9 +1,9 @@
 """Writes the wanted members of an archive of the FLCC layout, and nothing else.
 
-Of `<anything>/v3/...` only files at the layout's own depth are written, and of these only the
-organisations that a *selection* (shell patterns such as `A*`) matches, both under `languages` and
-under `repositories`. The archive may be hostile: nothing in it decides where a file goes beyond the
-names of its folders, what it belongs to or who may run it.
+Of `<anything>/v3/...` only files at the layout's own depth are written, under `repositories` only
+`paths.json` and licence files, and of these only the organisations that a *selection* (shell
+patterns such as `A*`) matches. The archive may be hostile: nothing in it decides where a file goes
+beyond the names of its folders, what it belongs to or who may run it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tarfile
 from collections.abc import Sequence
 
 from preprocessing.inputs import tally, tar_stream
+from preprocessing.licenses import license_files
 
 _OUTSIDE_LAYOUT = "outside of the layout"
 _HARD_LINK = "hard link"
@@ -65,6 +66,10 @@ def _safe_parts(name: str) -> list[str]:
             f"it names {printable_member(name)}, outside of its own folder"
         )
     return [part for part in parts if part not in ("", ".")]
+
+
+def _is_repository_file(name: str) -> bool:
+    return name == "paths.json" or license_files.is_license_name(name)
 
 
 class Unpacker:
@@ -117,7 +122,7 @@ class Unpacker:
             )
         if len(below) != _DEPTH[below[0]]:
             return None
-        if below[0] == "repositories" and below[-1] != "paths.json":
+        if below[0] == "repositories" and not _is_repository_file(below[-1]):
             return None
         return below
 
@@ -163,7 +168,10 @@ class Unpacker:
         first = _ORGANIZATION_INDEX[below[0]]
         if not self._is_selected(below[first]):
             return
-        if member.size > self._limits.max_file_bytes:
+        limit = self._limits.max_file_bytes
+        if below[0] == "repositories" and below[-1] != "paths.json":
+            limit = min(limit, license_files.MAX_LICENSE_FILE_BYTES)
+        if member.size > limit:
             self.counts.skip(tally.TOO_LARGE)
             return
         self._total_bytes += member.size

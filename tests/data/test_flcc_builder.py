@@ -11,9 +11,9 @@ from preprocessing.flcc import flcc_dataset_builder
 def test_a_prepared_data_set_is_read_by_its_name_with_the_builder_imported(small_data_dir):
     builder = tfds.builder("flcc/small", data_dir=str(small_data_dir))
     assert builder.name == "flcc"
-    assert builder.info.version == "1.0.0"
+    assert builder.info.version == "2.0.0"
     assert sorted(builder.info.features) == [
-        "branch", "content_hash", "language", "path", "repository", "size", "text",
+        "branch", "content_hash", "language", "license", "path", "repository", "size", "text",
     ]  # fmt: skip
 
 

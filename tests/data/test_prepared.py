@@ -7,10 +7,14 @@ from code_t5.data import prepared
 from code_t5.storage import manifest
 
 
-def _make(data_dir, name, **fields):
-    folder = data_dir / "flcc" / name / "1.0.0"
+def _make(data_dir, name, *, version="2.0.0", **fields):
+    folder = data_dir / "flcc" / name / version
     folder.mkdir(parents=True)
-    values = {"format_name": "code_t5_dataset", "format_version": 1, "vocabulary": "default"}
+    values = {
+        "format_name": "code_t5_dataset",
+        "format_version": int(version[0]),
+        "vocabulary": "default",
+    }
     manifest.write_manifest(folder, {**values, **fields})
     return folder
 
@@ -23,6 +27,17 @@ def test_finished_data_sets_are_listed_by_name(tmp_path):
     (tmp_path / "flcc/file").write_text("x")
     found = prepared.list_datasets(str(tmp_path))
     assert [(d.name, d.vocabulary) for d in found] == [("first", "default"), ("second", "other")]
+
+
+def test_a_data_set_of_the_first_version_is_read_until_a_newer_one_is_there(tmp_path):
+    _make(tmp_path, "old", version="1.0.0", vocabulary="early")
+    (found,) = prepared.list_datasets(str(tmp_path))
+    assert (found.version, found.vocabulary) == ("1.0.0", "early")
+    assert found.read_manifest()["format_version"] == 1
+    (_make(tmp_path, "old") / "COMPLETED").unlink()
+    assert found.version == "1.0.0"
+    (tmp_path / "flcc/old/2.0.0/COMPLETED").touch()
+    assert found.read_manifest()["format_version"] == 2
 
 
 def test_a_missing_data_directory_holds_nothing(tmp_path):

@@ -35,7 +35,7 @@ def copied_data_dir(small_data_dir, tmp_path):
 
 
 def _texts(data_dir: pathlib.Path, split: str) -> list[bytes]:
-    folder = data_dir / "flcc/small/1.0.0"
+    folder = data_dir / "flcc/small/2.0.0"
     return sorted(
         tfrecords.decode_example(data)["text"]
         for path in folder.glob(f"flcc-{split}.*")
@@ -157,7 +157,7 @@ def test_a_task_that_is_not_built_says_which_command_builds_it(tmp_path):
 
 def test_a_data_set_and_another_vocabulary_are_refused_with_both_fingerprints(copied_data_dir):
     tasks.register_tasks(str(copied_data_dir))
-    path = copied_data_dir / "flcc/small/1.0.0/manifest.json"
+    path = copied_data_dir / "flcc/small/2.0.0/manifest.json"
     fields = json.loads(path.read_text())
     wanted = "0" * 64
     found, fields["vocabulary_fingerprint"] = fields["vocabulary_fingerprint"], wanted
@@ -172,7 +172,7 @@ def test_mixture_of_two_data_sets_reads_both_in_proportion(copied_data_dir):
     for name in ("fl_py_50stars_2019", "fl_py_10stars_2019"):
         folder = copied_data_dir / "flcc" / name
         shutil.copytree(copied_data_dir / "flcc/small", folder)
-        info = folder / "1.0.0/dataset_info.json"
+        info = folder / "2.0.0/dataset_info.json"
         info.write_text(
             info.read_text().replace('"configName": "small"', f'"configName": "{name}"')
         )
@@ -256,15 +256,15 @@ def test_the_trainer_ends_in_one_line_if_asked_for_what_is_not_there(small_data_
 
 
 def test_damaged_manifest_is_refused_when_the_data_is_read(copied_data_dir):
-    manifest_path = copied_data_dir / "flcc/small/1.0.0" / manifest.MANIFEST_NAME
+    manifest_path = copied_data_dir / "flcc/small/2.0.0" / manifest.MANIFEST_NAME
     manifest_path.write_text("{")
     assert tasks.register_tasks(str(copied_data_dir)) == ["small"]
-    with pytest.raises(errors.ArtifactError, match="wanted 'code_t5_dataset' version 1"):
+    with pytest.raises(errors.ArtifactError, match="wanted 'code_t5_dataset' version 2"):
         seqio.TaskRegistry.get("small").get_dataset(_LENGTHS, split="train")
 
 
 def test_flipped_byte_in_a_shard_is_noticed(copied_data_dir):
-    (path,) = (copied_data_dir / "flcc/small/1.0.0").glob("flcc-train*")
+    (path,) = (copied_data_dir / "flcc/small/2.0.0").glob("flcc-train*")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))

@@ -136,11 +136,13 @@ def test_nothing_but_the_data_set_and_the_vocabulary_is_left(tmp_path):
 
 
 _KILLED_BUILD = """
-import dataclasses, os, signal, sys
-from preprocessing import build, build_config, flcc_layout, records, scan, stages
+import functools, importlib, os, signal, sys
+from preprocessing import build, build_config, flcc_layout
 count, where = int(sys.argv[3]), sys.argv[4]
-module, name = {"scan": (scan, "scan_unit"), "records": (records, "write_shard")}[where]
+module_name, name = where.split(":")
+module = importlib.import_module(module_name)
 original = getattr(module, name)
+@functools.wraps(original)
 def dying(*args, **kwargs):
     global count
     count -= 1
@@ -156,29 +158,53 @@ config = build_config.BuildConfig(
 build.build_dataset(config, build.StageClock())
 """
 
+# In the order in which a build comes to them, so that each run gets further than the one before.
+_DEATHS = [
+    (1, "preprocessing.scan:scan_unit"),
+    (3, "preprocessing.unit_store:keep_unit"),
+    (0, "preprocessing.dedup.exact:find_exact_duplicates"),
+    (0, "preprocessing.dedup.near:find_clusters"),
+    (0, "preprocessing.repository_groups:find_repository_groups"),
+    (1, "preprocessing.records:write_shard"),
+    (0, "preprocessing.leaks:measure_leaks"),
+    (0, "preprocessing.ledger:LedgerWriter"),
+    (0, "preprocessing.vocabulary_training:train_vocabulary"),
+    (1, "preprocessing.lossless:_check_shard_once"),
+    (0, "preprocessing.html_report.render:render_report"),
+    (0, "code_t5.storage.manifest:write_manifest"),
+    (0, "code_t5.storage.atomic:publish_directory"),
+]
 
-@pytest.mark.parametrize(("where", "count"), [("scan", 3), ("records", 1)])
-def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path, where, count, monkeypatch):
+
+def test_a_build_killed_at_thirteen_points_ends_with_the_same_bytes(tmp_path):
     write_code_repositories(tmp_path / "in")
     config = _config(tmp_path)
     command = [sys.executable, "-c", _KILLED_BUILD, config.input_dir, config.data_dir]
-    killed = subprocess.run([*command, str(count), where], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert not _folder(config).exists()
-    scanned = []
-    original = scan._scan_group
-    monkeypatch.setattr(scan, "_scan_group", lambda *a: (scanned.append(a), original(*a))[1])
-    units = build.flcc_layout.work_units
-    monkeypatch.setattr(build.flcc_layout, "work_units", lambda b: units(b, max_files=6))
+    for count, where in _DEATHS:
+        killed = subprocess.run([*command, str(count), where], check=False, capture_output=True)
+        assert killed.returncode == -signal.SIGKILL, (where, killed.stderr)
+        assert not _folder(config).exists()
     _build(config)
-    num_units = len(list(units(iter(build.flcc_layout.list_branches(
-        tmp_path / "in/v3", ["Python"])), max_files=6)))  # fmt: skip
-    assert len({call[0].unit.unit_index for call in scanned}) == (
-        num_units - 3 if where == "scan" else 0
-    )
     other = _config(tmp_path, data_dir=str(tmp_path / "other"))
     _build(other)
     assert _tree_bytes(_folder(config)) == _tree_bytes(_folder(other))
+
+
+def test_what_was_scanned_before_a_kill_is_not_scanned_again(tmp_path, monkeypatch):
+    write_code_repositories(tmp_path / "in")
+    config = _config(tmp_path)
+    command = [sys.executable, "-c", _KILLED_BUILD, config.input_dir, config.data_dir]
+    killed = subprocess.run([*command, "3", "preprocessing.scan:scan_unit"], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    scanned = []
+    original = scan.scan_unit
+    monkeypatch.setattr(
+        scan, "scan_unit", lambda *a: (scanned.append(a[0].unit_index), original(*a))[1]
+    )
+    units = build.flcc_layout.work_units
+    monkeypatch.setattr(build.flcc_layout, "work_units", lambda b: units(b, max_files=6))
+    _build(config)
+    assert scanned == list(range(3, 7))
 
 
 def test_a_changed_input_is_scanned_again_after_an_interruption(tmp_path, monkeypatch):
@@ -249,11 +275,11 @@ def test_data_sets_of_a_data_directory_share_one_vocabulary(tmp_path):
 def test_a_vocabulary_that_loses_text_stops_the_build(tmp_path, monkeypatch):
     write_code_repositories(tmp_path / "in")
     config = _config(tmp_path)
-    lossy = dataclasses.make_dataclass("Lossy", ["differing", "num_tokens"])
+    lossy = dataclasses.make_dataclass("Lossy", ["differing", "num_tokens_by_text"])
     monkeypatch.setattr(
         build.lossless.vocabulary_training,
         "check_lossless_batch",
-        lambda folder, texts: lossy([0], 10),
+        lambda folder, texts: lossy([0], [10] * len(texts)),
     )
     with pytest.raises(errors.VocabularyMismatchError, match="files differ after encoding"):
         _build(config)
@@ -393,7 +419,7 @@ set -e
 mount -t tmpfs -o size=300k tmpfs "$2"
 "$1" -m preprocessing.build --input_dir="$3" --data_dir="$2" --name=small \
   --vocab_size=400 || status=$?
-test ! -e "$2/flcc/small/1.0.0"
+test ! -e "$2/flcc/small/2.0.0"
 exit ${status:-0}
 """
 
@@ -424,3 +450,39 @@ def test_published_folder_says_what_made_it(tmp_path):
     assert set(fields["sha256"]) == set(_tree_bytes(_folder(config))) - {
         "manifest.json", "COMPLETED",
     }  # fmt: skip
+
+
+def test_a_dry_run_writes_ledger_and_reports_and_nothing_else(tmp_path):
+    write_code_repositories(tmp_path / "in")
+    write_flcc(tmp_path / "in", {"zoo/fork/master/copy_1.py": some_code(1000)})
+    config = _config(tmp_path)
+    dry = _build(dataclasses.replace(config, dry_run=True))
+    folder = build_config.dry_run_dir(config.data_dir, config.name)
+    assert {path.name for path in folder.iterdir()} == {
+        "ledger.parquet", "report.json", "report.html", "leak_report.json", "manifest.json",
+        "COMPLETED",
+    }  # fmt: skip
+    left = {path.name for path in pathlib.Path(config.data_dir).iterdir()}
+    assert left == {".building", "dry_runs"}
+    built = _build(config)
+    assert ledger.read_rows(folder / "ledger.parquet") == _rows(config)
+    assert dry["files_by_verdict"] == built["files_by_verdict"] == {
+        "kept": 40, "exact_duplicate": 1,
+    }  # fmt: skip
+    assert "vocabulary" not in dry
+    assert dry["splits"] == built["splits"]
+
+
+def test_a_dry_run_is_made_anew_each_time_and_leaves_the_data_set_alone(tmp_path):
+    write_code_repositories(tmp_path / "in")
+    config = _config(tmp_path)
+    _build(config)
+    before = _tree_bytes(_folder(config))
+    strict = dataclasses.replace(config, dry_run=True, license_policy="permissive")
+    with pytest.raises(errors.InputError):
+        _build(strict)
+    dry = dataclasses.replace(config, dry_run=True)
+    _build(dry)
+    write_flcc(tmp_path / "in", {"zoo/new/master/own_1.py": some_code(5)})
+    assert _build(dry)["num_files"] == 41
+    assert _tree_bytes(_folder(config)) == before

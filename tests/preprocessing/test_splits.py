@@ -48,7 +48,7 @@ def test_a_split_of_fraction_zero_stays_empty():
 
 def test_too_few_repositories_are_refused():
     with pytest.raises(
-        errors.InputError, match="2 repositories hold a kept file; wanted at least 3"
+        errors.InputError, match="2 repositories, or groups .* hold a kept file; wanted at least 3"
     ):
         splits.assign_splits(_keys(2), splits.SplitConfig())
 
