@@ -22,7 +22,7 @@ BASE = [
     "google-crc32c>=1.5",
     "jinja2>=3.1",
     "license-expression>=30.3",
-    "matplotlib>=3.7",
+    "matplotlib>=3.7,<3.11",
     "numpy>=1.22",
     "pyarrow>=14",
     # Another release may sign otherwise, and clusters would differ.
@@ -91,7 +91,7 @@ DEV = [
     "pytest-timeout>=2.2",
     "ruff>=0.6",
     # Drives the browser that looks at the report; TensorFlow holds typing-extensions below 4.6.
-    "selenium>=4.10",
+    "selenium>=4.11,<4.17",
     "wheel",
 ]
 

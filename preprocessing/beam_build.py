@@ -59,26 +59,26 @@ def build_dataset(
     final_dir = dataset_dir(config.data_dir, config.name)
     place = f"{config.name}.dry_run" if config.dry_run else config.name
     work_dir = pathlib.Path(config.data_dir, ".building", place).absolute()
-    with atomic.lock(work_dir.with_name(f"{place}.lock"), purpose=f"building {config.name}"):
+    lock = atomic.lock(work_dir.with_name(f"{place}.lock"), purpose=f"building {config.name}")
+    with beam_runner.StepRunner(pipeline_options) as runner, lock:
         if not config.dry_run and manifest.is_complete(final_dir) and not config.overwrite:
             return publish.read_built(config, final_dir)
         root = flcc_layout.find_v3_root(pathlib.Path(config.input_dir).absolute())
         build._prepare_work_dir(config, work_dir)
-        with beam_runner.StepRunner(pipeline_options) as runner:
-            pool = beam_pool.BeamPool(runner, work_dir / "beam")
-            with clock.stage("scan"):
-                totals = stages.scan_input(config, root=root, work_dir=work_dir, pool=pool)
-            with clock.stage("near-duplicates"):
-                beam_near.prepare_near_duplicates(
-                    pool,
-                    work_dir=str(work_dir),
-                    num_units=totals.num_units,
-                    num_candidates=totals.num_candidates,
-                    config=config.near_duplicates,
-                )
-            result = build.finish_build(
-                config, totals=totals, work_dir=work_dir, pool=pool, clock=clock
+        pool = beam_pool.BeamPool(runner, work_dir / "beam")
+        with clock.stage("scan"):
+            totals = stages.scan_input(config, root=root, work_dir=work_dir, pool=pool)
+        with clock.stage("near-duplicates"):
+            beam_near.prepare_near_duplicates(
+                pool,
+                work_dir=str(work_dir),
+                num_units=totals.num_units,
+                num_candidates=totals.num_candidates,
+                config=config.near_duplicates,
             )
+        result = build.finish_build(
+            config, totals=totals, work_dir=work_dir, pool=pool, clock=clock
+        )
         shutil.rmtree(work_dir, ignore_errors=True)
     return result
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -17,6 +18,8 @@ MAX_PAIRS_PER_TEXT = 8
 # Numbers in an array at a time while shared 5-grams are counted.
 _MAX_EXPANDED = 1 << 22
 _MAX_BUCKET_STEPS = 8
+# Sizes are compared with products like 0.7 * 10, which may be rounded up.
+_MARGIN = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,34 +188,37 @@ class _ShardSearch:
         other: np.ndarray,
     ) -> None:
         """Computes the true similarity of the candidates; they are in the order of `text`."""
-        longest = np.diff(ngrams.offsets)[text]
-        is_long_enough = longest >= self.part["required"][other]
+        is_long_enough = np.diff(ngrams.offsets)[text] >= self.part["required"][other]
         text, other = text[is_long_enough], other[is_long_enough]
-        cuts = np.flatnonzero(np.diff(text)) + 1
-        for position, others in zip(
-            text[np.append(0, cuts)] if len(text) else [], np.split(other, cuts)
-        ):
-            bounds = ngrams.offsets[position : position + 2]
-            own = np.unique(ngrams.hashes[bounds[0] : bounds[1]])
-            sizes = self.part["counts"][others]
-            others = others[
-                np.minimum(sizes, len(own))
-                >= self.search.threshold * np.maximum(sizes, len(own)) - 1e-6
+        starts = np.flatnonzero(np.diff(text, prepend=-1))
+        for position, others in zip(text[starts].tolist(), np.split(other, starts[1:])):
+            start, stop = ngrams.offsets[position : position + 2]
+            found = [
+                (-jaccard, bytes(self.part["names"][held_out]), held_out)
+                for held_out, jaccard in self._similar(ngrams.hashes[start:stop], others)
+                if self.part["names"][held_out] != names[position]
             ]
-            found = []
-            for held_out in others.tolist():
-                start, stop = self.part["offsets"][held_out : held_out + 2]
-                jaccard = ngram_sets.jaccard(own, self.part["sets"][start:stop])
-                if (
-                    jaccard >= self.search.threshold
-                    and self.part["names"][held_out] != names[position]
-                ):
-                    found.append((-jaccard, self.part["names"][held_out], held_out))
             self.near.update(held_out for _, _, held_out in found)
             self.pairs += [
                 (names[position], held_out, -negative)
                 for negative, _, held_out in sorted(found)[:MAX_PAIRS_PER_TEXT]
             ]
+
+    def _similar(self, hashes: np.ndarray, others: np.ndarray) -> Iterator[tuple[int, float]]:
+        """Yields the held-out texts among `others` that are similar to one text."""
+        sizes = self.part["counts"][others]
+        # A text with more distinct 5-grams is similar to none. Much of a long text repeats little,
+        # so that its start often settles it.
+        limit = int(sizes.max() / self.search.threshold + _MARGIN)
+        if len(np.unique(hashes[: 2 * limit])) > limit:
+            return
+        own = np.unique(hashes)
+        smaller, larger = np.minimum(sizes, len(own)), np.maximum(sizes, len(own))
+        for held_out in others[smaller >= self.search.threshold * larger - _MARGIN].tolist():
+            start, stop = self.part["offsets"][held_out : held_out + 2]
+            jaccard = ngram_sets.jaccard(own, self.part["sets"][start:stop])
+            if jaccard >= self.search.threshold:
+                yield held_out, jaccard
 
     def _add_long(self, hashes: np.ndarray) -> None:
         _, found = self.long_keys.find(hashes)

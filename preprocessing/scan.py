@@ -16,7 +16,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -169,28 +168,28 @@ def decontaminate(
     contents: list[bytes],
     *,
     rows: Sequence[ledger.Row],
-    batch: tokens.TokenBatch,
     config: decontamination.DecontaminationConfig,
-) -> bool:
+) -> tokens.NgramBatch | None:
     """Drops or cuts off what holds part of a benchmark.
 
     Args:
       contents: Changed in place where something is cut off.
       rows: Ledger lines of the contents; their verdicts change.
-      batch: Tokens of the contents.
       config: Which benchmarks, and what to do.
 
     Returns:
-      Whether anything was dropped or cut off.
+      The 5-grams of the contents, unless none were made or a content changed.
     """
     if not config.benchmark_paths:
-        return False
-    found_any = False
-    matches = decontamination.load_benchmarks(config).find(contents, tokens=batch)
-    for index, found in enumerate(matches):
+        return None
+    batch = tokens.hash_tokens(contents)
+    ngrams = tokens.ngram_hashes(batch, ngram_sets.NGRAM_SIZE)
+    benchmarks = decontamination.load_benchmarks(config)
+    is_changed = False
+    for index, found in enumerate(benchmarks.find(contents, tokens=batch, ngrams=ngrams)):
         if not found:
             continue
-        found_any = True
+        is_changed = True
         row = rows[index]
         row["contamination"] = decontamination.describe(found)
         left = b""
@@ -201,7 +200,7 @@ def decontaminate(
             contents[index] = left
         else:
             row["verdict"] = filters.BENCHMARK
-    return found_any
+    return None if is_changed else ngrams
 
 
 class _UnitScanner:
@@ -274,26 +273,26 @@ class _UnitScanner:
         row["license_source"] = found.source or None
         if not licenses.is_allowed(found.expression, config.license_policy):
             row["verdict"] = filters.LICENSE
-        content = redact_content(
-            content, row=row, extension=branch.extension, mode=config.redact
-        )
+        content = redact_content(content, row=row, extension=branch.extension, mode=config.redact)
         self._wanted.append((row, content, split_key))
 
     def finish(self) -> ScannedUnit:
         """Compares with benchmarks, and makes records and sketches."""
         rows = [row for row, _, _ in self._wanted]
         contents = [content for _, content, _ in self._wanted]
-        batch = tokens.hash_tokens(contents)
-        if decontaminate(contents, rows=rows, batch=batch, config=self.config.decontamination):
-            batch = tokens.hash_tokens(contents)
+        ngrams = decontaminate(contents, rows=rows, config=self.config.decontamination)
         for row, content in zip(rows, contents):
             row["content_hash"] = hashlib.sha256(content).hexdigest()
         kept = [i for i, row in enumerate(rows) if row["verdict"] == filters.KEPT]
         if len(kept) < len(contents):
-            contents = [contents[i] for i in kept]
-            batch = tokens.hash_tokens(contents)
+            contents, ngrams = [contents[i] for i in kept], None
         index, records = self._make_records(kept, contents)
-        signatures, index["num_ngrams"] = sketch(batch, self.config.near_duplicates)
+        if self.config.near_duplicates.enabled:
+            unique = tokens.unique_ngrams(ngrams or ngram_sets.ngrams_of(contents))
+            index["num_ngrams"] = np.diff(unique.offsets)
+            signatures = minhash.sign(unique)
+        else:
+            signatures = np.empty((0, minhash.NUM_PERMUTATIONS), np.uint32)
         return ScannedUnit(
             unit_index=self.unit.unit_index,
             size_bytes=self.unit.size_bytes,
@@ -319,24 +318,6 @@ class _UnitScanner:
             records.append(record)
             offset += len(record)
         return np.array(index, dtype=INDEX_DTYPE), b"".join(records)
-
-
-def sketch(batch: tokens.TokenBatch, config: near.NearDupConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Sketches texts for finding near-duplicates.
-
-    Args:
-      batch: Tokens of the texts.
-      config: Whether sketches are wanted.
-
-    Returns:
-      `(signatures, num_ngrams)`: uint32 `[num_texts, 256]`, without rows where sketches are not
-      wanted, and the number of distinct 5-grams, int64 `[num_texts]`.
-    """
-    num_texts = len(batch.offsets) - 1
-    if not config.enabled:
-        return np.empty((0, minhash.NUM_PERMUTATIONS), np.uint32), np.zeros(num_texts, np.int64)
-    unique = tokens.unique_ngrams(tokens.ngram_hashes(batch, ngram_sets.NGRAM_SIZE))
-    return minhash.sign(unique), np.diff(unique.offsets)
 
 
 def encode_record(row: ledger.Row, content: bytes) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import logging
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,8 @@ class Words:
 
 
 def _new_figure() -> tuple[figure.Figure, axes.Axes]:
+    # Says at level INFO that it found the fonts.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.WARNING)
     from matplotlib import figure
 
     made = figure.Figure(figsize=(_WIDTH / 72, _HEIGHT / 72), dpi=72, layout="constrained")

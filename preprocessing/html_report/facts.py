@@ -55,9 +55,10 @@ def group_facts(report: Report) -> Facts:
     ]
     largest, cut = found.get("largest_group"), found.get("cut")
     if largest:
-        size = f"{count_shown(largest['num_repositories'])} repositories, "
+        number = largest["num_repositories"]
+        size = f"{count_shown(number)} {'repository' if number == 1 else 'repositories'}, "
         size += f"{count_shown(largest['num_files'])} files"
-        facts.append(("Largest group", f"{size} ({clean_text(str(largest['name']))})"))
+        facts.append(("Largest group", f"{size}, first {clean_text(str(largest['name']))}"))
     if cut:
         copies = f"{count_shown(cut['num_copies'])} copies, {size_shown(cut['size_bytes'])}"
         facts.append(("Shared files cut", f"{count_shown(cut['num_clusters'])} ({copies})"))

@@ -22,6 +22,7 @@ from preprocessing.html_report.numbers_shown import (
 from preprocessing.html_report.side_by_side import clean_text
 
 MAX_ROWS = 40
+MAX_LICENSES = 12
 
 Report = Mapping[str, Any]
 
@@ -214,7 +215,7 @@ def licenses(report: Report) -> tuple[Table, Table]:
         counts = {name: files for name, files in (found.get(key) or {}).items() if files}
         ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         whole = sum(counts.values())
-        shown, hidden = _cut(ordered)
+        shown, hidden = ordered[:MAX_LICENSES], max(0, len(ordered) - MAX_LICENSES)
         names = sources if key == "by_source" else {}
         rows = [
             (

@@ -95,7 +95,7 @@ SECRET_ANCHORS = {
     "IbmCloudIamDetector": _ASSIGNMENT,
     "IbmCosHmacDetector": _ASSIGNMENT,
     "JwtTokenDetector": rb"eyJ[A-Za-z0-9\-_=]+\.[A-Za-z0-9\-_=]",
-    "MailchimpDetector": rb"[0-9a-z]{8}-us[0-9]",
+    "MailchimpDetector": rb"-us[0-9]",
     "NpmDetector": rb"/:_authToken=",
     "OpenAIDetector": rb"T3BlbkFJ[A-Za-z0-9]{20}",
     "PypiTokenDetector": rb"pypi-AgE(?:IcHlwaS5vcmc|NdGVzdC5weXBpLm9yZw)",
@@ -123,7 +123,10 @@ SECRET_ANCHORS = {
     ),
 }
 KEYWORD_DETECTOR = "KeywordDetector"
-_ADDRESS_ANCHORS = (
+# Of what this project finds itself; those of keys stand on the line before the first of a key.
+KEY_ANCHORS = (b"PRIVATE KEY", b"Private-Lines: ")
+_OTHER_ANCHORS = (
+    *KEY_ANCHORS,
     rb"[0-9A-Za-z_+\-.]@[0-9A-Za-z]",
     rb"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]",
     rb"[23][0-9a-fA-F]{3}:[0-9a-fA-F:]",
@@ -149,7 +152,8 @@ def _options() -> Any:
 
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
-    options.max_mem = 64 << 20
+    # A limit: what the automaton takes on code is some 20 MB.
+    options.max_mem = 256 << 20
     return options
 
 
@@ -173,7 +177,7 @@ def load(quotes_required: bool) -> Anchors:
         detectors.Add(pattern)
     detectors.Compile()
     # Detectors that share an anchor need it once.
-    distinct = dict.fromkeys((*patterns.values(), *_ADDRESS_ANCHORS))
+    distinct = dict.fromkeys((*patterns.values(), *_OTHER_ANCHORS))
     together = b"|".join(b"(?:" + pattern + b")" for pattern in distinct)
     return Anchors(re2.compile(together, options=_options()), detectors, tuple(patterns))
 

@@ -9,6 +9,7 @@ left out, which heuristics are used and what was added, with the counts behind i
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -140,6 +141,9 @@ def locate(name: str, *, line: str, detectors: Detectors) -> Iterator[_Find]:
         yield from _locate_named(line, detectors)
     elif name in ENTROPY_LIMITS:
         for match in plugin.regex.finditer(line):
+            # No more than if all letters were equally frequent, which is quick to tell.
+            if math.log2(len(set(match[2]))) <= plugin.entropy_limit:
+                continue
             if plugin.calculate_shannon_entropy(match[2]) > plugin.entropy_limit:
                 yield _find(match, 2)
     else:

@@ -84,6 +84,7 @@ class _File:
         self.anchors = anchors.load(self.detectors.quotes_required)
         self._is_python = extension in PYTHON_EXTENSIONS
         self._quoted: python_strings.QuotedRanges | None = None
+        self.may_hold_key = False
 
     def may_replace(self, start: int, end: int) -> bool:
         """Returns whether a range of the content is not code, not even in part."""
@@ -104,12 +105,11 @@ class _File:
 
     def search(self) -> list[Span]:
         """Finds everything in the file; sorted, disjoint spans."""
-        keys: dict[int, list[Span]] = {}
-        for span in private_keys.find_private_keys(self.content):
-            if self.may_replace(span.start, span.end):
-                line_start = self.content.rfind(b"\n", 0, span.start) + 1
-                keys.setdefault(line_start, []).append(shift_span(span, -line_start))
         lines = dict(anchors.candidate_lines(self.content, self.anchors))
+        for start, end in lines.items():
+            line = self.content[start:end]
+            self.may_hold_key |= any(anchor in line for anchor in anchors.KEY_ANCHORS)
+        keys = self._search_keys() if self.may_hold_key else {}
         for start in keys:
             if start not in lines:
                 end = self.content.find(b"\n", start)
@@ -119,6 +119,15 @@ class _File:
             spans = self.search_line(start, lines[start], keys=keys.get(start, []))
             found += (shift_span(span, start) for span in spans)
         return found
+
+    def _search_keys(self) -> dict[int, list[Span]]:
+        """Returns the spans of private keys by the begin of their line, counted from there."""
+        keys: dict[int, list[Span]] = {}
+        for span in private_keys.find_private_keys(self.content):
+            if self.may_replace(span.start, span.end):
+                line_start = self.content.rfind(b"\n", 0, span.start) + 1
+                keys.setdefault(line_start, []).append(shift_span(span, -line_start))
+        return keys
 
     def search_line(self, start: int, end: int, *, keys: list[Span]) -> list[Span]:
         """Finds everything on one line.
@@ -171,11 +180,15 @@ def find_spans(content: bytes, *, extension: str) -> list[Span]:
     >>> [span.kind for span in find_spans(b"AUTHOR = 'joe@here.org'", extension=".py")]
     ['email']
     """
-    text = _Text(content, [])
+    file = _File(content, extension)
+    found = file.search()
+    if not found or not file.may_hold_key:
+        return found
+    # A find inside of a key, replaced, can leave more of the key to find; nothing else is found
+    # over lines, and within a line `search_line` has left nothing.
+    text = _Text(content, found)
     while True:
         found = _File(text.text, extension).search()
         is_new = text.add([span for span in map(text.original, found) if span])
-        # A find inside of a key, replaced, can leave more of the key to find; nothing else is
-        # found over lines, and within a line `search_line` has left nothing.
-        if not is_new or not private_keys.may_hold_key(content):
+        if not is_new:
             return text.found

@@ -83,11 +83,6 @@ def _key_runs(content: bytes, start: int, end: int, *, has_end: bool) -> Iterato
         follows = bool(runs) or (follows and is_blank)
 
 
-def may_hold_key(content: bytes) -> bool:
-    """Returns whether a text names what private keys begin with."""
-    return b"PRIVATE KEY" in content or b"Private-Lines" in content
-
-
 def find_private_keys(content: bytes) -> list[Span]:
     r"""Finds the key material of all private keys of a file.
 
@@ -101,8 +96,6 @@ def find_private_keys(content: bytes) -> list[Span]:
     >>> find_private_keys(lines)
     [Span(start=28, end=92, kind='private_key', continues=False)]
     """
-    if not may_hold_key(content):
-        return []
     ends = [match.start() for match in _END.finditer(content)]
     begins = [match.span() for match in _BEGIN.finditer(content)]
     spans: list[Span] = []

@@ -9,7 +9,6 @@ import ast
 import builtins
 import itertools
 import json
-import keyword
 
 import pytest
 from clone_corpus import jaccard, token_ngrams
@@ -20,7 +19,8 @@ _ROOT = dev_dataset.bundled_root()
 _LANGUAGES = _ROOT / "v3/languages"
 _FINDINGS = dev_dataset.planned_findings()
 _PLANNED = dev_dataset.planned_verdicts()
-_JUST_BELOW = {"Ember/waypoint/main/maze_5.py", "Gorse-Mirror/waypoint/main/maze_2.py"}
+_WAYPOINT, _FORK = "Ember/waypoint/main", "Gorse-Mirror/waypoint/main"
+_JUST_BELOW = {f"{_WAYPOINT}/maze_5.py", f"{_FORK}/maze_2.py"}
 
 
 def _read(name):
@@ -38,11 +38,13 @@ def _shared(name, text, size=13):
 
 
 def test_pairs_from_0_7_on_are_the_planned_clusters_and_no_others():
+    # A copy only once the addresses in it are redacted.
+    redacted = "Moss/nightwatch/main/notify_3.py"
     dropped = {"too_large", "symbolic_link", "not_utf8", "empty"}
     texts = {}
     for path in sorted(_LANGUAGES.glob("Python/.py/*/*/*/*.py")):
         name = path.relative_to(_LANGUAGES / "Python/.py").as_posix()
-        if _PLANNED.get(f"Python/.py/{name}") not in dropped:
+        if _PLANNED.get(f"Python/.py/{name}") not in dropped and name != redacted:
             texts[name] = _read(name)
     ngrams = {name: token_ngrams(text.encode()) for name, text in texts.items()}
     pairs, near_misses = set(), set()
@@ -52,51 +54,57 @@ def test_pairs_from_0_7_on_are_the_planned_clusters_and_no_others():
             pairs.add(frozenset({first, second}))
         elif alike >= 0.5:
             near_misses.add(frozenset({first, second}))
-    planned = set()
+    planned: set[frozenset] = set()
     for cluster in _FINDINGS["clusters"]:
         members = [name[len("Python/.py/") :] for name in (cluster["kept"], *cluster["copies"])]
         planned.update(map(frozenset, itertools.combinations(members, 2)))
-    assert pairs == planned
+    assert pairs == {pair for pair in planned if redacted not in pair} < planned
     assert near_misses == {frozenset(_JUST_BELOW)}
 
 
 @pytest.mark.parametrize(
     ("first", "second", "lowest", "highest"),
     [
-        ("Ember/waypoint/main/graph_7.py", "Gorse-Mirror/waypoint/main/graph_3.py", 0.75, 0.85),
-        ("Ember/waypoint/main/maze_5.py", "Gorse-Mirror/waypoint/main/maze_2.py", 0.65, 0.699),
-        ("Ember/waypoint/main/spanning_13.py", "Gorse-Mirror/waypoint/main/spanning_8.py", 0.9, 1),
-        ("Ember/waypoint/main/traversal_16.py", "Gorse-Mirror/waypoint/main/traversal_11.py", 0, 0.1),
+        (f"{_WAYPOINT}/graph_7.py", f"{_FORK}/graph_3.py", 0.75, 0.85),
+        (f"{_WAYPOINT}/maze_5.py", f"{_FORK}/maze_2.py", 0.65, 0.699),
+        (f"{_WAYPOINT}/spanning_13.py", f"{_FORK}/spanning_8.py", 0.9, 1),
+        (f"{_WAYPOINT}/traversal_16.py", f"{_FORK}/traversal_11.py", 0, 0.1),
         ("Heron/sundial/main/moon_8.py", "Larch/sundial/main/moon_6.py", 0.9, 1),
         ("Heron/sundial/main/weeks_11.py", "Larch/sundial/main/weeks_9.py", 0.8, 0.95),
     ],
-)  # fmt: skip
+)
 def test_edited_copies_are_as_similar_as_planned(first, second, lowest, highest):
     alike = jaccard(*(token_ngrams(_read(name).encode()) for name in (first, second)))
     assert lowest <= alike < highest
 
 
 def test_one_copy_has_all_its_identifiers_renamed_and_nothing_else():
-    trees = [
-        ast.parse(_read(f"{name}.py"))
-        for name in ("Ember/waypoint/main/traversal_16", "Gorse-Mirror/waypoint/main/traversal_11")
-    ]
+    names = (f"{_WAYPOINT}/traversal_16.py", f"{_FORK}/traversal_11.py")
+    trees = [ast.parse(_read(name)) for name in names]
     kinds = [[type(node) for node in ast.walk(tree)] for tree in trees]
     assert kinds[0] == kinds[1] and len(kinds[0]) > 800
-    names = [
-        {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        | {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-        for tree in trees
-    ]  # fmt: skip
-    from_elsewhere = {*vars(builtins), *keyword.kwlist, "deque", "Hashable", "Iterator", "Optional"}
-    assert names[0] & names[1] <= {*from_elsewhere, "self"}
+    found = [_names(tree) for tree in trees]
+    from_elsewhere = {*vars(builtins), "deque", "Hashable", "Iterator", "Optional"}
+    assert found[0] & found[1] <= {*from_elsewhere, "self", "__init__", "_"}
+    assert min(map(len, found)) > 50
+
+
+def _names(tree):
+    """Returns the names of variables, parameters, functions and classes."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+    return found
 
 
 def test_one_copy_has_one_function_more():
-    trees = [
-        ast.parse(_read(name))
-        for name in ("Ember/waypoint/main/spanning_13.py", "Gorse-Mirror/waypoint/main/spanning_8.py")
-    ]  # fmt: skip
+    names = (f"{_WAYPOINT}/spanning_13.py", f"{_FORK}/spanning_8.py")
+    trees = [ast.parse(_read(name)) for name in names]
     more = [node for node in trees[1].body if getattr(node, "name", "") == "total_weight"]
     assert len(more) == 1
     trees[1].body.remove(more[0])
@@ -125,10 +133,10 @@ def test_the_small_files_have_fewer_than_five_tokens():
 
 
 def test_planned_findings_name_files_that_exist():
-    named = {
-        name for key in ("file_licenses", "redaction", "contamination") for name in _FINDINGS[key]
-    }
-    named |= {name for c in _FINDINGS["clusters"] for name in (c["kept"], *c["copies"])}
+    keys = ("file_licenses", "redaction", "contamination")
+    named = {name for key in keys for name in _FINDINGS[key]}
+    for cluster in _FINDINGS["clusters"]:
+        named.update((cluster["kept"], *cluster["copies"]))
     assert not [name for name in named if not (_LANGUAGES / name).is_file()]
     assert set(_FINDINGS["allowed"]) < set(_FINDINGS["contamination"])
     for cluster in _FINDINGS["clusters"]:

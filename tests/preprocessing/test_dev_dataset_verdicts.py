@@ -28,6 +28,7 @@ _DRY_RUNS = {
     },
     "permissive": {"license_policy": "permissive"},
     "or_unknown": {"license_policy": "permissive_or_unknown"},
+    "no_redaction": {"redact": "off"},
     "no_near_dup": {"near_duplicates": near.NearDupConfig(enabled=False)},
 }
 
@@ -102,7 +103,7 @@ def test_every_planned_oddity_gets_its_verdict_and_every_other_file_is_kept(buil
     planned = dev_dataset.planned_verdicts()
     assert set(planned) <= set(found)
     assert found == {name: planned.get(name, "kept") for name in found}
-    assert len(found) == len(rows) == 135
+    assert len(found) == len(rows) == 137
 
 
 def test_counts_add_up(built):
@@ -206,8 +207,18 @@ def test_redacted_files_parse_and_hold_tokens_in_place_of_what_was_there(built):
             assert found == (3 if kind == "private_key" else count), (name, kind)
         if name.endswith(".py"):
             ast.parse(text)
-    for hidden in ("nightwatch.test", "81.2.69.142", "2a02:ffc0", "w4termelon", "NEITHERxISx"):
+    for hidden in (
+        *("nightwatch.test", "guardia.test", "moorland.test", "81.2.69.142", "2a02:ffc0"),
+        *("w4termelon", "FAKEFAKE", "NEITHERxISx"),
+    ):
         assert not [name for name, text in texts.items() if hidden in text], hidden
+
+
+def test_without_redaction_a_copy_with_other_addresses_is_no_copy(dry_run_fn):
+    rows = dry_run_fn("no_redaction")
+    name = "Python/.py/Moss/nightwatch/main/notify_3.py"
+    assert _changed(rows, dry_run_fn("plain")) == {name: "kept"}
+    assert not any(row[kind] for row in rows.values() for kind in redaction.KINDS)
 
 
 def test_what_looks_like_an_address_stays(built):
