@@ -20,6 +20,9 @@ BASE = [
     "absl-py>=1.4",
     "detect-secrets>=1.5,<2",
     "google-crc32c>=1.5",
+    # The last with a wheel for Python 3.9; the pattern language is the same.
+    "google-re2==1.1.20250805; python_version < '3.10'",
+    "google-re2>=1.1.20250805; python_version >= '3.10'",
     "jinja2>=3.1",
     "license-expression>=30.3",
     "matplotlib>=3.7,<3.11",

@@ -297,6 +297,13 @@ def _largest(group: np.ndarray, *, names: Sequence[str], num_files: np.ndarray) 
     return LargestGroup(int(np.count_nonzero(group == first)), int(files[first]), names[first])
 
 
+def _name_ids(names: Sequence[str], by_name: np.ndarray) -> np.ndarray:
+    """Numbers the names without their organisation, in the order `by_name`."""
+    known: dict[str, int] = {}
+    own = (names[index].partition("/")[2] or names[index] for index in by_name.tolist())
+    return np.array([known.setdefault(name, len(known)) for name in own], dtype=np.int64)
+
+
 def find_repository_groups(
     members: ClusterMembers,
     *,
@@ -331,9 +338,7 @@ def find_repository_groups(
     places[by_name] = np.arange(len(by_name))
     files = np.asarray(num_files, dtype=np.int64)[by_name]
     shared = _shared_clusters(members.cluster_id, places[members.repository])
-    known: dict[str, int] = {}
-    ids = [known.setdefault(names[i].partition("/")[2] or names[i], i) for i in by_name.tolist()]
-    pairs = _namesakes(shared, np.array(ids, dtype=np.int64)), _lookalikes(shared, files)
+    pairs = _namesakes(shared, _name_ids(names, by_name)), _lookalikes(shared, files)
     first, second = (np.concatenate(ends) for ends in zip(*pairs))
     forest = _Forest(_join(len(files), first, second), files)
     max_files = max_fraction * int(files.sum())

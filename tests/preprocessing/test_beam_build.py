@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -191,12 +192,24 @@ def _wait_for(path: pathlib.Path, children: list[subprocess.Popen]) -> None:
     pytest.fail("the Dask scheduler did not start")
 
 
+def _python_path() -> str:
+    return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def _wait_for_text(path: pathlib.Path, text: str, *, times: int) -> None:
+    for _ in range(600):
+        if path.read_text().count(text) >= times:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{path.name} never said {text!r} {times} times: {path.read_text()[-500:]}")
+
+
 @contextlib.contextmanager
 def _dask_cluster(folder: pathlib.Path, num_workers: int = 2):
     """Yields the scheduler's file of a cluster of processes, and the workers."""
     pytest.importorskip("distributed", reason="dask and distributed are not installed")
     scheduler_file = folder / "scheduler.json"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": _python_path()}
     common = [f"--scheduler-file={scheduler_file}", "--no-dashboard"]
     children: list[subprocess.Popen] = []
 
@@ -225,6 +238,47 @@ def test_dask_workers_give_the_bytes_of_the_local_build(local, tmp_path):
         options = f"--runner=DaskRunner --dask_scheduler_file={scheduler_file}"
         beam_build.build_dataset(_config(local, "dask"), options, build.StageClock())
     _check_same(local, "dask")
+
+
+def _kill_when(found_fn, child: subprocess.Popen) -> threading.Thread:
+    def watch() -> None:
+        for _ in range(6000):
+            if found_fn():
+                break
+            time.sleep(0.01)
+        child.kill()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+def test_a_dask_worker_that_dies_at_work_changes_no_byte(local, tmp_path):
+    work_dir = local / "killed" / ".building" / "small"
+    with _dask_cluster(tmp_path) as (scheduler_file, workers), _many_small_pieces():
+        _wait_for_text(tmp_path / "dask_scheduler-0.log", "Register worker", times=2)
+        thread = _kill_when(lambda: list(work_dir.glob("beam/*/result-*.npz")), workers[0])
+        options = f"--runner=DaskRunner --dask_scheduler_file={scheduler_file}"
+        beam_build.build_dataset(_config(local, "killed"), options, build.StageClock())
+        thread.join()
+        assert workers[0].poll() is not None and workers[1].poll() is None
+    _check_same(local, "killed")
+
+
+def test_a_build_that_was_stopped_goes_on_and_on_another_runner_too(local, monkeypatch):
+    config = _config(local, "stopped")
+
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with _many_small_pieces():
+        with monkeypatch.context() as patch:
+            patch.setattr(build, "finish_build", stop)
+            with pytest.raises(KeyboardInterrupt):
+                beam_build.build_dataset(config, "", build.StageClock())
+        monkeypatch.setattr(scan, "scan_unit", _refuse_to_scan)
+        build.build_dataset(config, build.StageClock())
+    _check_same(local, "stopped")
 
 
 def _free_port() -> int:
@@ -259,7 +313,7 @@ def test_a_job_server_with_a_pool_of_workers_gives_the_bytes_of_the_local_build(
         ("apache_beam.runners.portability.local_job_service_main", f"--port={ports[0]}"),
         ("apache_beam.runners.worker.worker_pool_main", f"--service_port={ports[1]}"),
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": _python_path()}
     children = [
         subprocess.Popen(
             [sys.executable, "-m", *module], env=environment, start_new_session=True,

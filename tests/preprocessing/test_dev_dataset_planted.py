@@ -13,7 +13,8 @@ import json
 import pytest
 from clone_corpus import jaccard, token_ngrams
 
-from preprocessing import benchmark_allow_list, dev_dataset
+from preprocessing import dev_dataset
+from preprocessing.decontamination import allow_list
 
 _ROOT = dev_dataset.bundled_root()
 _LANGUAGES = _ROOT / "v3/languages"
@@ -178,7 +179,7 @@ def test_one_file_shares_a_single_run_of_13_tokens():
 
 
 def test_two_files_share_only_what_is_allowed():
-    allowed = [snippet.encode() for snippet in benchmark_allow_list.SNIPPETS]
+    allowed = [snippet.encode() for snippet in allow_list.SNIPPETS]
     for name, entry, field, snippets in (
         ("cards_2.py", 2, "prompt", allowed),
         ("run_puzzle_6.py", 3, "code", [_allowed_by_file()]),

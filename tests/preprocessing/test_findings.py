@@ -44,7 +44,8 @@ def test_files_that_hold_part_of_a_benchmark_are_listed_up_to_a_bound(tmp_path, 
     monkeypatch.setattr(findings, "_MAX_MATCHES", 2)
     found = _read(tmp_path, {}, *rows)
     assert found.num_contaminated == 5
-    assert found.matches == [
-        {"file_id": i + 1, "path": f"{i}.py", "repository": "o/r", "found": rows[i]["contamination"]}
-        for i in range(2)
+    assert [(match["file_id"], match["path"]) for match in found.matches] == [
+        (1, "0.py"),
+        (2, "1.py"),
     ]
+    assert found.matches[1]["found"] == "B.jsonl:1 prompt exact"

@@ -13,7 +13,7 @@ import pytest
 
 from code_t5 import errors
 from code_t5.storage import tfrecords
-from preprocessing import leak_search, leaks, parallel, records, splits
+from preprocessing import leak_index, leak_search, leaks, parallel, records, splits
 
 
 def _name(text: str) -> str:
@@ -180,6 +180,29 @@ def test_a_header_in_every_text_is_no_leak_and_hides_none(tmp_path):
     assert report.near_pairs[0].content_hash_first == _name(train[7])
     # 48 of the header; the last text's other 70, less those that end in the two new words.
     assert report.pairs[0].shared_ngrams == 48 + 70
+
+
+def test_a_text_of_nothing_but_common_ngrams_is_found(tmp_path):
+    # The header's 14 5-grams are in 12 texts, too common to be indexed, and make 14 of 20.
+    header = _words(0, 18)
+    test = [f"{header} {_words(1000 * i, 1000 * i + 6)}" for i in range(1, 13)]
+    report = _measure(tmp_path, {"train": [header], "test": test})
+    assert report.pairs[0].near == 12
+    assert {pair.jaccard for pair in report.near_pairs} == {0.7}
+
+
+def test_parts_hold_every_text_once_and_no_more_ngrams_than_asked_for(tmp_path):
+    texts = [_words(0, 4 + count) for count in (3, 5, 2, 9, 1, 1, 1)]
+    prepared = [
+        leak_index.prepare_shard(
+            (shard.split, shard.name), dataset_dir=str(tmp_path), work_dir=str(tmp_path)
+        )
+        for shard in _write(tmp_path, {"test": texts}, per_shard=3)
+    ]
+    parts = leak_index.plan_parts(prepared, max_ngrams=8)
+    assert [(part.first_text, part.stop_text) for part in parts] == [(0, 2), (2, 3), (3, 4), (4, 7)]
+    assert (parts[0].long_start, parts[-1].long_stop) == (0, 1 << 64)
+    assert [part.long_start for part in parts[1:]] == [part.long_stop for part in parts[:-1]]
 
 
 def test_every_near_copy_counts_but_only_the_nearest_are_listed(tmp_path):

@@ -83,6 +83,13 @@ def test_clusters_of_largest_spread_are_cut_first():
     assert found.cut_clusters.tolist() == [1]
 
 
+def test_what_was_joined_at_a_smaller_spread_counts():
+    # Four repositories of ten files are over a tenth of 300.
+    found = _find([[0, 1], [1, 4, 5]], _plain(30))
+    assert found.group[:6].tolist() == [0, 0, 2, 3, 4, 5]
+    assert found.cut_clusters.tolist() == [1]
+
+
 def test_what_was_too_large_stays_apart_at_larger_spread():
     # At spread 2 the four are too large, so that spread 3 must not join a part of them either.
     chain = [[0, 1], [1, 2], [2, 3]]
@@ -135,6 +142,11 @@ def test_two_repositories_that_share_a_file_still_make_two_splits():
     files = {"a/x": 10, "b/y": 10}
     assert _find([[0, 1]], files).group.tolist() == [0, 0]
     assert _find([[0, 1]], files, min_groups=2).group.tolist() == [0, 1]
+
+
+def test_groups_joined_at_a_smaller_spread_are_not_counted_twice():
+    found = _find([[0, 1], [2, 3], [0, 1, 2]], _plain(5), min_groups=3, max_fraction=1)
+    assert found.group.tolist() == [0, 0, 2, 2, 4]
 
 
 def test_two_of_five_repositories_may_be_one_group():

@@ -1,9 +1,9 @@
 """Decontamination: finds source files that hold what a model will be tested on.
 
-A *benchmark* is a JSON Lines file of problems (`preprocessing.benchmark_files`). A file *matches*
-if it holds a prompt, docstring or solution as a whole, white space aside (kind `exact`), or shares
-13 tokens in a row with one (kind `ngram`; `preprocessing.benchmark_index`). What is done about it,
-drop the file or cut it off before the first match, is the build's work.
+A *benchmark* is a JSON Lines file of problems (`benchmark_files`). A file *matches* if it holds a
+prompt, docstring or solution as a whole, white space aside (kind `exact`), or shares 13 tokens in a
+row with one (kind `ngram`; `benchmark_index`). What is done about it, drop the file or cut it off
+before the first match, is the build's work.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from code_t5 import errors
 from code_t5.storage import fingerprints
-from preprocessing import benchmark_allow_list, benchmark_files, benchmark_index
+from preprocessing.decontamination import allow_list, benchmark_files, benchmark_index
 
 DROP = "drop"
 TRUNCATE = "truncate"
@@ -69,7 +69,7 @@ def _read_benchmarks(config: DecontaminationConfig) -> list[benchmark_files.Benc
 
 
 def _read_snippets(config: DecontaminationConfig) -> list[bytes]:
-    snippets = [snippet.encode("utf-8") for snippet in benchmark_allow_list.SNIPPETS]
+    snippets = [snippet.encode("utf-8") for snippet in allow_list.SNIPPETS]
     for path in config.allow_list_paths:
         snippets += benchmark_files.read_allow_list(path)
     return snippets

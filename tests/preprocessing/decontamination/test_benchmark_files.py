@@ -1,4 +1,4 @@
-"""Tests of preprocessing.benchmark_files: what is read, and what is refused in one line."""
+"""Benchmark files: what is read, and what is refused in one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import fake_benchmarks
 import pytest
 
 from code_t5 import errors
-from preprocessing import benchmark_allow_list, benchmark_files
+from preprocessing.decontamination import allow_list, benchmark_files
 from preprocessing.dedup import tokens
 
 
@@ -154,7 +154,7 @@ def test_huge_allow_lists_are_refused(tmp_path, monkeypatch):
 
 
 def test_our_own_snippets_are_short_and_no_two_are_the_same():
-    snippets = [snippet.encode() for snippet in benchmark_allow_list.SNIPPETS]
+    snippets = [snippet.encode() for snippet in allow_list.SNIPPETS]
     lengths = [len(tokens.hash_tokens([snippet]).hashes) for snippet in snippets]
     assert min(lengths) >= 4
     assert max(lengths) <= 26

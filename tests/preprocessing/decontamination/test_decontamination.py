@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from code_t5 import errors
-from preprocessing import benchmark_files, benchmark_index, decontamination
+from preprocessing import decontamination
+from preprocessing.decontamination import benchmark_files, benchmark_index
 from preprocessing.dedup import tokens
 
 _CLEAN = b"def read(path):\n    with open(path) as file:\n        return file.read()\n"

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from preprocessing import benchmark_files
+from preprocessing.decontamination import benchmark_files
 from preprocessing.dedup import ngram_sets
 from preprocessing.dedup import tokens as token_hashes
 
