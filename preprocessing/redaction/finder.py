@@ -9,7 +9,14 @@ from __future__ import annotations
 
 import bisect
 
-from preprocessing.redaction import addresses, anchors, credentials, private_keys, python_strings
+from preprocessing.redaction import (
+    addresses,
+    anchors,
+    credentials,
+    detectors,
+    private_keys,
+    python_strings,
+)
 from preprocessing.redaction.spans import TOKENS, Span, replace_spans, shift_span
 
 PYTHON_EXTENSIONS = frozenset((".py", ".pyi", ".pyw", ".pyx", ".pxd", ".bzl"))
@@ -80,7 +87,7 @@ class _File:
           extension: With its dot.
         """
         self.content = content
-        self.detectors = credentials.load(extension)
+        self.detectors = detectors.load(extension)
         self.anchors = anchors.load(self.detectors.quotes_required)
         self._is_python = extension in PYTHON_EXTENSIONS
         self._quoted: python_strings.QuotedRanges | None = None
@@ -160,7 +167,7 @@ class _File:
             if names:
                 # The longest of those that overlap, so that no piece of a credential stays.
                 found += sorted(
-                    credentials.find_credentials(text, names, detectors=self.detectors),
+                    credentials.find_credentials(text, names=names, detectors=self.detectors),
                     key=lambda span: (span.start - span.end, span.start),
                 )
         return found + addresses.find_addresses(text)

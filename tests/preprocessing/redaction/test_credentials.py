@@ -15,7 +15,8 @@ import string
 import pytest
 
 from preprocessing import redaction
-from preprocessing.redaction import anchors, credentials, finder
+from preprocessing.redaction import anchors, finder
+from preprocessing.redaction import detectors as detectors_module
 
 try:
     from re import _constants as sre_constants
@@ -80,7 +81,7 @@ def _library_values(name: str, line: str, detectors) -> set[str]:
     """What the library itself says of a line, without its settings."""
     plugin = detectors.by_name[name]
     values = set(plugin.analyze_string(line))
-    if name in credentials.ENTROPY_LIMITS:
+    if name in detectors_module.ENTROPY_LIMITS:
         limit = plugin.entropy_limit
         values = {value for value in values if plugin.calculate_shannon_entropy(value) > limit}
     return values
@@ -102,7 +103,7 @@ def _all_lines(content: bytes):
 
 def test_every_detector_has_an_anchor_and_a_planted_line():
     known = {*anchors.SECRET_ANCHORS, anchors.KEYWORD_DETECTOR}
-    assert set(credentials.load(".py").by_name) == known == set(PLANTED)
+    assert set(detectors_module.load(".py").by_name) == known == set(PLANTED)
 
 
 def test_no_detector_of_the_library_is_forgotten():
@@ -128,7 +129,7 @@ def test_no_detector_of_the_library_is_forgotten():
 def test_planted_secret_is_found_whole_and_replaced(name):
     before, secret, after = PLANTED[name]
     line = before + secret + after
-    detectors = credentials.load(".py")
+    detectors = detectors_module.load(".py")
     assert _library_values(name, line, detectors)
     assert name in anchors.detectors_for(line.encode(), anchors.load(True))
     content = f"import os\n{line}\nprint(os)\n".encode()
@@ -150,10 +151,10 @@ def test_anchors_and_all_detectors_on_all_lines_find_the_same(name, monkeypatch)
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_locations_cover_every_value_the_library_names(name):
-    detectors = credentials.load(".py")
+    detectors = detectors_module.load(".py")
     for planted in PLANTED.values():
         line = "".join(planted)
-        finds = list(credentials.locate(name, line=line, detectors=detectors))
+        finds = list(detectors_module.locate(name, line=line, detectors=detectors))
         assert _library_values(name, line, detectors) <= {find.value for find in finds}
         for find in finds:
             assert find.value.strip('"').startswith(line[find.start : find.start + 3])
@@ -219,7 +220,7 @@ def _patterns(name: str, detectors) -> list[re.Pattern]:
     if name == anchors.KEYWORD_DETECTOR:
         return list(detectors.keyword_patterns)
     plugin = detectors.by_name[name]
-    return [plugin.regex] if name in credentials.ENTROPY_LIMITS else list(plugin.denylist)
+    return [plugin.regex] if name in detectors_module.ENTROPY_LIMITS else list(plugin.denylist)
 
 
 # Only the patterns for names depend on the extension.
@@ -229,16 +230,16 @@ def _patterns(name: str, detectors) -> list[re.Pattern]:
     + [(anchors.KEYWORD_DETECTOR, extension) for extension in (".yaml", ".go", ".cs", ".cpp")],
 )
 def test_whatever_matches_a_pattern_of_the_library_matches_its_anchor(name, extension):
-    detectors = credentials.load(extension)
+    detectors = detectors_module.load(extension)
     known = anchors.load(detectors.quotes_required)
     sampler = _Sampler(name)
     num_matches = 0
     for pattern in _patterns(name, detectors):
         for _ in range(150):
             line = sampler.sample(pattern).replace("\n", " ").replace("\r", " ")
-            if name in credentials.ENTROPY_LIMITS:
+            if name in detectors_module.ENTROPY_LIMITS:
                 line = line[:1] + _random_text(line, 20 + len(line), _HEX) + line[-1:]
-            if list(credentials.locate(name, line=line, detectors=detectors)):
+            if list(detectors_module.locate(name, line=line, detectors=detectors)):
                 num_matches += 1
                 encoded = line.encode("utf-8", "surrogateescape")
                 assert list(anchors.candidate_lines(encoded, known)), line
@@ -251,7 +252,7 @@ def test_whatever_matches_a_pattern_of_the_library_matches_its_anchor(name, exte
 def test_base64_anchor_takes_the_shortest_text_of_enough_entropy():
     known = anchors.load(True)
     shortest = (string.ascii_letters + "+/")[3:26]
-    detectors = credentials.load(".py")
+    detectors = detectors_module.load(".py")
     assert _library_values("Base64HighEntropyString", f"'{shortest}'", detectors)
     assert anchors.detectors_for(f"'{shortest}'".encode(), known) == ["Base64HighEntropyString"]
     assert not _library_values("Base64HighEntropyString", f"'{shortest[1:]}'", detectors)
@@ -278,6 +279,25 @@ def test_base64_anchor_takes_the_shortest_text_of_enough_entropy():
 )
 def test_what_only_looks_like_a_secret_stays(line):
     assert redaction.find_spans(line.encode(), extension=".py") == []
+
+
+@pytest.mark.parametrize(
+    ("value", "is_secret"),
+    [
+        ("hunter" + "2", True),
+        ("Open" + "Sesame!", True),
+        ("h" + "unt3", False),
+        ("opensesame!", False),
+        ("Password", False),
+        ("123456", False),
+        ("get(name1)", False),
+        ("<password1>", False),
+        ("two words 2", False),
+    ],
+)
+def test_value_of_a_name_is_a_secret_when_it_looks_like_a_password(value, is_secret):
+    line = f"{{'user_pass{'word'}': '{value}'}}".encode()
+    assert bool(redaction.find_spans(line, extension=".py")) == is_secret
 
 
 def test_value_with_escapes_is_replaced_around_them():
