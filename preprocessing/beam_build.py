@@ -36,7 +36,7 @@ from preprocessing.build_flags import config_from_flags, define_flags
 
 
 def build_dataset(
-    config: BuildConfig, pipeline_options: str, clock: build.StageClock
+    config: BuildConfig, *, pipeline_options: str, clock: build.StageClock
 ) -> dict[str, Any]:
     """Builds a data set on a Beam runner, or finds it built.
 
@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> None:
     """
     config = config_from_flags(argv[1:])
     clock = build.StageClock()
-    result = build_dataset(config, flags.FLAGS.pipeline_options, clock)
+    result = build_dataset(config, pipeline_options=flags.FLAGS.pipeline_options, clock=clock)
     folder_fn = dry_run_dir if config.dry_run else dataset_dir
     folder = folder_fn(config.data_dir, config.name)
     print(report.format_report(result))

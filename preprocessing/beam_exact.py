@@ -93,5 +93,5 @@ def find_kept_rows(
             functools.partial(keep_one_of_each, step_dir=str(step_dir)),
         ],
     )
-    kept = beam_files.read_arrays(step_dir, "kept-*.npy", dtype=scan.INDEX_DTYPE)
+    kept = beam_files.read_arrays(step_dir, pattern="kept-*.npy", dtype=scan.INDEX_DTYPE)
     return kept[np.argsort(kept["file_id"])]

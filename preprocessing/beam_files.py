@@ -40,7 +40,7 @@ def write_array(path: pathlib.Path, values: np.ndarray) -> None:
     atomic.write_file(path, buffer.getvalue())
 
 
-def read_arrays(folder: pathlib.Path, pattern: str, *, dtype: np.dtype) -> np.ndarray:
+def read_arrays(folder: pathlib.Path, *, pattern: str, dtype: np.dtype) -> np.ndarray:
     """Reads and joins the arrays of one step.
 
     Args:

@@ -211,7 +211,7 @@ class _Steps:
                      threshold=self._threshold),
             ],
         )  # fmt: skip
-        found = beam_files.read_arrays(self.folder, f"{phase}-*.npy", dtype=_PAIR_DTYPE)
+        found = beam_files.read_arrays(self.folder, pattern=f"{phase}-*.npy", dtype=_PAIR_DTYPE)
         return set(found.tolist())
 
 

@@ -128,6 +128,7 @@ class BeamPool(parallel.WorkerPool):
         for index in range(num_inputs):
             result = beam_values.read_value(folder / f"result-{index}.npz")
             if "error" in result:
-                raise _ERRORS.get(result["error"], errors.CodeT5Error)(result["message"])
+                error = _ERRORS.get(result["error"], errors.CodeT5Error)(result["message"])
+                raise error
             yield result["result"]
         shutil.rmtree(folder, ignore_errors=True)

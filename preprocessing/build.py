@@ -28,7 +28,6 @@ from code_t5.storage import atomic, fingerprints, manifest
 from preprocessing import (
     compare,
     flcc_layout,
-    leak_removal,
     ledger,
     lossless,
     parallel,
@@ -45,6 +44,7 @@ from preprocessing.build_config import (
     vocabulary_dir,
 )
 from preprocessing.build_flags import config_from_flags, define_flags
+from preprocessing.leaks import removal
 
 
 class StageClock:
@@ -149,7 +149,7 @@ def finish_build(
             pool=pool,
         )
     with clock.stage("records"):
-        written = leak_removal.write_without_leaks(
+        written = removal.write_without_leaks(
             compared, threshold=config.near_duplicates.threshold, work_dir=work_dir, pool=pool
         )
     with clock.stage("ledger"):
@@ -177,7 +177,7 @@ def finish_build(
 def _prove_lossless(
     config: BuildConfig,
     *,
-    written: leak_removal.WrittenRecords,
+    written: removal.WrittenRecords,
     work_dir: pathlib.Path,
     pool: parallel.WorkerPool,
     clock: StageClock,

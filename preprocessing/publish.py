@@ -15,8 +15,6 @@ from preprocessing import (
     decontamination,
     filters,
     findings,
-    leak_removal,
-    leaks,
     ledger,
     lossless,
     records,
@@ -25,6 +23,7 @@ from preprocessing import (
     stages,
 )
 from preprocessing.build_config import BuildConfig, dataset_dir, dry_run_dir
+from preprocessing.leaks import measure, removal
 
 LEAKS_NAME = "leak_report.json"
 HTML_NAME = "report.html"
@@ -80,7 +79,7 @@ def make_report(
     *,
     totals: stages.ScanTotals,
     writer: ledger.LedgerWriter,
-    written: leak_removal.WrittenRecords,
+    written: removal.WrittenRecords,
     compared: compare.Comparison,
 ) -> dict[str, Any]:
     """Collects every number of a data set but those of its vocabulary.
@@ -168,7 +167,7 @@ def write_reports(
 
     text = json.dumps(result, indent=2) + "\n"
     atomic.write_file(output_dir / report.REPORT_NAME, text.encode("utf-8"))
-    leaks.write_leak_report(output_dir / LEAKS_NAME, result["leaks"])
+    measure.write_leak_report(output_dir / LEAKS_NAME, result["leaks"])
     ledger_path = output_dir / ledger.LEDGER_NAME
     chosen = samples.choose_samples(ledger_path, read_text)
     page = render.render_report(result, ledger_path=ledger_path, samples=chosen)
@@ -204,7 +203,7 @@ def publish_dry_run(config: BuildConfig, *, output_dir: pathlib.Path) -> None:
 
 
 def publish_dataset(
-    config: BuildConfig, *, result: dict[str, Any], written: leak_removal.WrittenRecords
+    config: BuildConfig, *, result: dict[str, Any], written: removal.WrittenRecords
 ) -> None:
     """Writes TFDS metadata and manifest, and gives the finished folder its name.
 

@@ -26,7 +26,6 @@ _CHECKSUM_WORDS = re.compile(
 _CREDENTIAL_WORDS = re.compile(
     r"key|token|secret|passw|pwd|auth|cred|api|bearer|private|signature|salt", re.IGNORECASE
 )
-# The letters that every credential's name known to the library has in it.
 _ALPHABETS = ("abcdefgh", "ABCDEFGH", "01234567", "12345678")
 # What a credential is cut at: all that could be structure of the text around it.
 _INERT = re.compile(r"[^\\\"'`{}\n]+")

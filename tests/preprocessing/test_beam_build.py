@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
 import functools
 import json
 import os
 import pathlib
-import random
 import signal
 import socket
 import subprocess
@@ -17,29 +15,17 @@ import sys
 import threading
 import time
 
-import numpy as np
 import pytest
 
-from code_t5 import errors
 from fakes import some_code, write_flcc
 from preprocessing import (
-    beam_exact,
-    beam_files,
-    beam_pool,
-    beam_runner,
-    beam_values,
     build,
     build_config,
-    decisions,
-    filters,
     flcc_layout,
-    normalize,
-    parallel,
     records,
     scan,
     splits,
 )
-from preprocessing.dedup import exact
 
 beam_build = pytest.importorskip("preprocessing.beam_build")
 pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
@@ -141,7 +127,9 @@ def test_the_corpus_holds_what_the_stages_look_for(local):
 def test_direct_runner_gives_the_bytes_of_the_local_build(local):
     with _many_small_pieces():
         clock = build.StageClock()
-        beam_build.build_dataset(_config(local, "direct"), "--runner=DirectRunner", clock)
+        beam_build.build_dataset(
+            _config(local, "direct"), pipeline_options="--runner=DirectRunner", clock=clock
+        )
     _check_same(local, "direct")
     assert {"scan", "near-duplicates", "records", "lossless"} <= set(clock.seconds)
 
@@ -154,7 +142,9 @@ def test_near_duplicates_come_from_the_steps_and_not_from_the_launcher(local, mo
 
     monkeypatch.setattr(near, "find_clusters", refuse)
     with _many_small_pieces():
-        beam_build.build_dataset(_config(local, "steps"), "", build.StageClock())
+        beam_build.build_dataset(
+            _config(local, "steps"), pipeline_options="", clock=build.StageClock()
+        )
     _check_same(local, "steps")
 
 
@@ -172,14 +162,16 @@ def test_other_options_give_the_bytes_of_the_local_build_too(tmp_path, changes):
     )
     build.build_dataset(config, build.StageClock())
     config = dataclasses.replace(config, data_dir=str(tmp_path / "beam"))
-    beam_build.build_dataset(config, "", build.StageClock())
+    beam_build.build_dataset(config, pipeline_options="", clock=build.StageClock())
     _check_same(tmp_path, "beam")
 
 
 def test_several_processes_give_the_bytes_of_the_local_build(local):
     with _many_small_pieces() as patch:
         patch.setattr(scan, "scan_unit", _refuse_to_scan)
-        beam_build.build_dataset(_config(local, "processes"), PROCESSES, build.StageClock())
+        beam_build.build_dataset(
+            _config(local, "processes"), pipeline_options=PROCESSES, clock=build.StageClock()
+        )
     _check_same(local, "processes")
 
 
@@ -236,7 +228,9 @@ def test_dask_workers_give_the_bytes_of_the_local_build(local, tmp_path):
     with _dask_cluster(tmp_path) as (scheduler_file, _), _many_small_pieces() as patch:
         patch.setattr(scan, "scan_unit", _refuse_to_scan)
         options = f"--runner=DaskRunner --dask_scheduler_file={scheduler_file}"
-        beam_build.build_dataset(_config(local, "dask"), options, build.StageClock())
+        beam_build.build_dataset(
+            _config(local, "dask"), pipeline_options=options, clock=build.StageClock()
+        )
     _check_same(local, "dask")
 
 
@@ -259,7 +253,9 @@ def test_a_dask_worker_that_dies_at_work_changes_no_byte(local, tmp_path):
         _wait_for_text(tmp_path / "dask_scheduler-0.log", "Register worker", times=2)
         thread = _kill_when(lambda: list(work_dir.glob("beam/*/result-*.npz")), workers[0])
         options = f"--runner=DaskRunner --dask_scheduler_file={scheduler_file}"
-        beam_build.build_dataset(_config(local, "killed"), options, build.StageClock())
+        beam_build.build_dataset(
+            _config(local, "killed"), pipeline_options=options, clock=build.StageClock()
+        )
         thread.join()
         assert workers[0].poll() is not None and workers[1].poll() is None
     _check_same(local, "killed")
@@ -275,7 +271,7 @@ def test_a_build_that_was_stopped_goes_on_and_on_another_runner_too(local, monke
         with monkeypatch.context() as patch:
             patch.setattr(build, "finish_build", stop)
             with pytest.raises(KeyboardInterrupt):
-                beam_build.build_dataset(config, "", build.StageClock())
+                beam_build.build_dataset(config, pipeline_options="", clock=build.StageClock())
         monkeypatch.setattr(scan, "scan_unit", _refuse_to_scan)
         build.build_dataset(config, build.StageClock())
     _check_same(local, "stopped")
@@ -294,15 +290,6 @@ def _wait_for_port(port: int, child: subprocess.Popen) -> None:
             return
         time.sleep(0.1)
     pytest.fail(f"nothing listens on port {port}")
-
-
-def test_a_server_that_is_not_there_is_one_line(tmp_path):
-    options = f"--runner=PortableRunner --job_endpoint=localhost:{_free_port()}"
-    with beam_runner.StepRunner(f"{options} --job_server_timeout=1") as runner:
-        pool = beam_pool.BeamPool(runner, tmp_path)
-        with pytest.raises(errors.CodeT5Error, match="the Beam step 'normalize' failed") as caught:
-            list(pool.map(normalize.normalize, [b"a"]))
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slow
@@ -330,7 +317,9 @@ def test_a_job_server_with_a_pool_of_workers_gives_the_bytes_of_the_local_build(
             _wait_for_port(port, child)
         with _many_small_pieces() as patch:
             patch.setattr(scan, "scan_unit", _refuse_to_scan)
-            beam_build.build_dataset(_config(local, "pool"), options, build.StageClock())
+            beam_build.build_dataset(
+                _config(local, "pool"), pipeline_options=options, clock=build.StageClock()
+            )
     finally:
         for child in children:
             # The pool's workers are processes of its own: the whole session goes.
@@ -362,143 +351,10 @@ def test_the_local_build_and_the_module_load_without_beam(tmp_path):
         "import sys; sys.modules['apache_beam'] = None; import preprocessing.build;"
         "from preprocessing import beam_build, build, build_config;"
         "config = build_config.BuildConfig('in', sys.argv[1], 'small');"
-        "beam_build.build_dataset(config, '', build.StageClock())"
+        "beam_build.build_dataset(config, pipeline_options='', clock=build.StageClock())"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, tmp_path], cwd=ROOT, capture_output=True, text=True
     )
     assert "apache_beam cannot be imported" in done.stderr
     assert "InputError" in done.stderr
-
-
-@pytest.mark.parametrize("options", ["--runner='DirectRunner", "--runner=NoSuchRunner"])
-def test_options_that_mean_nothing_are_one_line(options, tmp_path):
-    with pytest.raises(errors.CodeT5Error, match="--pipeline_options|NoSuchRunner"):
-        with beam_runner.StepRunner(options) as runner:
-            list(beam_pool.BeamPool(runner, tmp_path).map(normalize.normalize, [b"a"]))
-
-
-def test_a_pool_gives_results_in_order_and_leaves_no_files(tmp_path):
-    with beam_runner.StepRunner("") as runner:
-        pool = beam_pool.BeamPool(runner, tmp_path / "shared")
-        inputs = [b"%d\r\n" % number for number in range(20)]
-        assert list(pool.map(normalize.normalize, inputs)) == [b"%d\n" % n for n in range(20)]
-        assert list(pool.map(normalize.normalize, [])) == []
-    assert list((tmp_path / "shared").iterdir()) == []
-
-
-def test_an_error_of_a_worker_arrives_as_what_it_was(tmp_path):
-    with beam_runner.StepRunner("") as runner:
-        pool = beam_pool.BeamPool(runner, tmp_path / "shared")
-        with pytest.raises(errors.InputError, match="cannot read the input directory"):
-            list(pool.map(flcc_layout.find_v3_root, [str(tmp_path / "nowhere")]))
-
-
-def test_a_defect_in_a_worker_names_the_step(tmp_path):
-    with beam_runner.StepRunner("") as runner:
-        pool = beam_pool.BeamPool(runner, tmp_path / "shared")
-        with pytest.raises(errors.CodeT5Error, match="'normalize' failed with .*Error"):
-            list(pool.map(normalize.normalize, [5]))
-
-
-def test_every_value_comes_back_as_it_was(tmp_path):
-    mapped = np.lib.format.open_memmap(
-        tmp_path / "m.npy", mode="w+", dtype=[("a", "<u4"), ("b", "S3")], shape=(3,)
-    )
-    mapped["a"] = [1, 2, 3]
-    value = {
-        "plain": [1, 2.5, None, True, "\udc80é"],
-        "tuple": (1, (b"\xff", {})),
-        7: pathlib.Path("a/b"),
-        "named": flcc_layout.FileEntry("a.py", 1, 2, 3),
-        "data": filters.FilterConfig(max_line_length=7),
-        "number": np.int64(5),
-    }
-    beam_values.write_value(tmp_path / "v.npz", value)
-    assert beam_values.read_value(tmp_path / "v.npz") == value
-    arrays = (mapped, mapped[1:], np.arange(6).reshape(2, 3))
-    beam_values.write_value(tmp_path / "a.npz", arrays)
-    whole, part, table = beam_values.read_value(tmp_path / "a.npz")
-    assert isinstance(whole, np.memmap) and not isinstance(part, np.memmap)
-    assert whole["a"].tolist() == [1, 2, 3] and part["a"].tolist() == [2, 3]
-    assert table.tolist() == [[0, 1, 2], [3, 4, 5]]
-    bound = functools.partial(filters.decide, config=filters.FilterConfig(max_file_bytes=1))
-    beam_values.write_value(tmp_path / "f.npz", bound)
-    assert beam_values.read_value(tmp_path / "f.npz")(b"ab") == (filters.TOO_LARGE, b"")
-
-
-@pytest.mark.parametrize(
-    "value",
-    [object(), lambda: 0, os.system, subprocess.Popen, random.Random(1), {1, 2}],
-    ids=["object", "lambda", "builtin", "class", "foreign", "set"],
-)
-def test_what_no_file_can_carry_is_refused(tmp_path, value):
-    with pytest.raises(errors.InputError, match="cannot be sent to a Beam worker"):
-        beam_values.write_value(tmp_path / "v.npz", value)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "node",
-    [
-        {"~": "function", "name": "os:system"},
-        {"~": "function", "name": "preprocessing.build:os.system"},
-        {"~": "data", "name": "preprocessing.build:pathlib.Path", "fields": {}},
-        {"~": "named", "name": "preprocessing.build:shutil", "items": []},
-        {"~": "nothing"},
-    ],
-)
-def test_a_file_can_name_nothing_outside_of_the_project(tmp_path, node):
-    tree = np.frombuffer(json.dumps(node).encode(), np.uint8)
-    np.savez(tmp_path / "v.npz", tree=tree)
-    with pytest.raises(errors.ArtifactError):
-        beam_values.read_value(tmp_path / "v.npz")
-
-
-@pytest.mark.parametrize("damage", ["cut", "missing", "text"])
-def test_a_damaged_value_is_refused(tmp_path, damage):
-    path = tmp_path / "v.npz"
-    beam_values.write_value(path, [1, 2, 3])
-    whole = path.read_bytes()
-    path.unlink()
-    if damage != "missing":
-        path.write_bytes(whole[: len(whole) // 2] if damage == "cut" else b"[1]")
-    with pytest.raises(errors.ArtifactError, match="build again"):
-        beam_values.read_value(path)
-
-
-def _index(rows: list[tuple[int, int, int]]) -> np.ndarray:
-    index = np.zeros(len(rows), scan.INDEX_DTYPE)
-    for place, (content, file_id, rank) in enumerate(rows):
-        index[place]["hash"] = bytes([content]) * 32
-        index[place]["file_id"], index[place]["rank"] = file_id, rank
-    return index
-
-
-def test_ranges_of_hashes_keep_the_same_copies_in_any_order(tmp_path):
-    rows = _index([(1, 10, 1), (1, 4, 2), (1, 900, 0), (2, 5, 1), (2, 3, 1), (9, 7, 0)])
-    for seed in range(3):
-        order = np.random.default_rng(seed).permutation(len(rows))
-        pieces = [rows[order[:2]].tobytes(), rows[order[2:]].tobytes()]
-        assert list(beam_exact.keep_one_of_each((3, pieces), step_dir=str(tmp_path))) == []
-        kept = np.load(tmp_path / "kept-000003.npy")
-        assert sorted(kept["file_id"].tolist()) == [3, 7, 900]
-    folder = tmp_path / "local"
-    folder.mkdir()
-    rows["file_id"] = [1, 0, 5, 3, 2, 4]
-    kept = exact.mark_copies(rows, decisions.create(folder, 6))
-    assert sorted(kept["file_id"].tolist()) == [2, 4, 5]
-
-
-def test_ranges_cover_all_hashes_in_their_order():
-    hashes = np.sort(np.random.default_rng(1).integers(0, 2**64, 1000, dtype=np.uint64))
-    ranges = beam_files.range_of(hashes, 7)
-    assert ranges[0] == 0 and ranges[-1] == 6
-    assert (np.diff(ranges) >= 0).all()
-    counts = collections.Counter(ranges.tolist())
-    assert min(counts.values()) > 100
-
-
-def test_a_beam_pool_is_a_pool(tmp_path):
-    with beam_runner.StepRunner("") as runner:
-        assert isinstance(beam_pool.BeamPool(runner, tmp_path), parallel.WorkerPool)

@@ -166,7 +166,7 @@ _DEATHS = [
     (0, "preprocessing.dedup.near:find_clusters"),
     (0, "preprocessing.repository_groups:find_repository_groups"),
     (1, "preprocessing.records:write_shard"),
-    (0, "preprocessing.leaks:measure_leaks"),
+    (0, "preprocessing.leaks.measure:measure_leaks"),
     (0, "preprocessing.ledger:LedgerWriter"),
     (0, "preprocessing.vocabulary_training:train_vocabulary"),
     (1, "preprocessing.lossless:_check_shard_once"),

@@ -10,8 +10,9 @@ import clone_corpus
 import pytest
 
 from code_t5.storage import tfrecords
-from preprocessing import build, build_config, leaks, ledger, splits
+from preprocessing import build, build_config, ledger, splits
 from preprocessing.dedup import near
+from preprocessing.leaks import measure
 
 _WIDE = splits.SplitConfig(0.2, 0.2)
 _NO_NEAR_DUP = near.NearDupConfig(enabled=False)
@@ -108,7 +109,7 @@ def test_the_leak_report_counts_no_clone(build_fn, name):
 
 
 def test_clones_that_nobody_drops_are_measured(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(leaks, "choose_drops", lambda pairs: {})
+    monkeypatch.setattr(measure, "choose_drops", lambda pairs: {})
     clone_corpus.write_corpus(corpus, tmp_path / "in")
     built = _build(tmp_path, "copies_wide")
     clones = clone_corpus.find_clones(built.texts)

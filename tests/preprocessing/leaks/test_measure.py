@@ -13,7 +13,8 @@ import pytest
 
 from code_t5 import errors
 from code_t5.storage import tfrecords
-from preprocessing import leak_index, leak_search, leaks, parallel, records, splits
+from preprocessing import parallel, records, splits
+from preprocessing.leaks import held_out_index, lookup, measure
 
 
 def _name(text: str) -> str:
@@ -43,10 +44,10 @@ def _write(
 
 def _measure(
     folder: pathlib.Path, texts: Mapping[str, Sequence[str]], **options: Any
-) -> leaks.LeakReport:
+) -> measure.LeakReport:
     shards = _write(folder, texts)
     options = {"threshold": 0.7, "pool": parallel.WorkerPool(1), **options}
-    return leaks.measure_leaks(shards, dataset_dir=folder, work_dir=folder, **options)
+    return measure.measure_leaks(shards, dataset_dir=folder, work_dir=folder, **options)
 
 
 def _words(start: int, stop: int) -> str:
@@ -123,7 +124,7 @@ def test_measures_what_comparing_all_pairs_does(tmp_path, seed, threshold):
 def test_small_memory_gives_the_same_numbers(tmp_path, monkeypatch, max_part_ngrams):
     texts = _random_texts(5)
     expected = _measure(tmp_path, texts, threshold=0.5)
-    monkeypatch.setattr(leak_search, "_MAX_EXPANDED", 3)
+    monkeypatch.setattr(lookup, "_MAX_EXPANDED", 3)
     found = _measure(tmp_path, texts, threshold=0.5, max_part_ngrams=max_part_ngrams)
     assert found == expected
     assert len(found.near_pairs) > 20
@@ -134,7 +135,7 @@ def test_workers_and_the_order_of_shards_change_nothing(tmp_path):
     expected = _measure(tmp_path, texts)
     shards = _write(tmp_path, texts)[::-1]
     with parallel.WorkerPool(2) as pool:
-        found = leaks.measure_leaks(shards, dataset_dir=tmp_path, threshold=0.7, pool=pool)
+        found = measure.measure_leaks(shards, dataset_dir=tmp_path, threshold=0.7, pool=pool)
     assert found == expected
     assert not list(tmp_path.glob("leaks-*"))
 
@@ -145,7 +146,7 @@ def test_pairs_around_the_threshold_are_told_apart(tmp_path):
     test = [_words(0, 18), _words(100, 118)]
     report = _measure(tmp_path, {"train": train, "test": test})
     assert report.near_pairs == (
-        leaks.NearPair(_name(train[0]), _name(test[0]), "train", "test", 0.7),
+        measure.NearPair(_name(train[0]), _name(test[0]), "train", "test", 0.7),
     )
 
 
@@ -161,7 +162,9 @@ def test_exact_copies_are_counted_however_short(tmp_path):
 def test_texts_with_the_same_tokens_are_near_copies(tmp_path):
     first, second = "a = b + c\nd(e)", "a=b+c;d(e)"
     report = _measure(tmp_path, {"train": [first], "test": [second]})
-    assert report.near_pairs == (leaks.NearPair(_name(first), _name(second), "train", "test", 1.0),)
+    assert report.near_pairs == (
+        measure.NearPair(_name(first), _name(second), "train", "test", 1.0),
+    )
 
 
 def test_what_is_shared_within_a_split_does_not_leak(tmp_path):
@@ -194,12 +197,12 @@ def test_a_text_of_nothing_but_common_ngrams_is_found(tmp_path):
 def test_parts_hold_every_text_once_and_no_more_ngrams_than_asked_for(tmp_path):
     texts = [_words(0, 4 + count) for count in (3, 5, 2, 9, 1, 1, 1)]
     prepared = [
-        leak_index.prepare_shard(
+        held_out_index.prepare_shard(
             (shard.split, shard.name), dataset_dir=str(tmp_path), work_dir=str(tmp_path)
         )
         for shard in _write(tmp_path, {"test": texts}, per_shard=3)
     ]
-    parts = leak_index.plan_parts(prepared, max_ngrams=8)
+    parts = held_out_index.plan_parts(prepared, max_ngrams=8)
     assert [(part.first_text, part.stop_text) for part in parts] == [(0, 2), (2, 3), (3, 4), (4, 7)]
     assert (parts[0].long_start, parts[-1].long_stop) == (0, 1 << 64)
     assert [part.long_start for part in parts[1:]] == [part.long_stop for part in parts[:-1]]
@@ -222,7 +225,7 @@ def test_one_split_leaks_nowhere(tmp_path):
 def test_large_splits_get_an_estimate_close_to_the_truth(tmp_path, monkeypatch):
     texts = {"train": [_words(i, i + 400) for i in range(0, 20_000, 380)], "test": ["a b c d e"]}
     true = len(set().union(*(_ngrams(text, 13) for text in texts["train"])))
-    monkeypatch.setattr(leaks, "_EXACT_COUNT_BYTES", 20_000)
+    monkeypatch.setattr(measure, "_EXACT_COUNT_BYTES", 20_000)
     pair = _measure(tmp_path, texts).pairs[0]
     assert pair.first_ngrams_estimated
     assert pair.first_ngrams != true
@@ -240,31 +243,31 @@ def test_a_damaged_shard_is_refused(tmp_path):
     path = tmp_path / shards[0].name
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(errors.ArtifactError, match="is damaged"):
-        leaks.measure_leaks(
+        measure.measure_leaks(
             shards, dataset_dir=tmp_path, threshold=0.7, pool=parallel.WorkerPool(1)
         )
 
 
-def _pair(first: str, second: str, sides: str, jaccard: float = 0.8) -> leaks.NearPair:
+def _pair(first: str, second: str, sides: str, jaccard: float = 0.8) -> measure.NearPair:
     names = {"r": "train", "v": "validation", "t": "test"}
-    return leaks.NearPair(first, second, names[sides[0]], names[sides[1]], jaccard)
+    return measure.NearPair(first, second, names[sides[0]], names[sides[1]], jaccard)
 
 
 def test_the_less_held_out_side_is_dropped_for_its_nearest_partner():
     pairs = [_pair("a", "x", "rv", 0.8), _pair("a", "y", "rt", 0.9), _pair("b", "y", "rt")]
-    assert leaks.choose_drops(pairs) == {"a": "y", "b": "y"}
-    assert leaks.choose_drops(reversed(pairs)) == {"a": "y", "b": "y"}
+    assert measure.choose_drops(pairs) == {"a": "y", "b": "y"}
+    assert measure.choose_drops(reversed(pairs)) == {"a": "y", "b": "y"}
 
 
 def test_nothing_is_dropped_for_what_is_dropped_itself():
     pairs = [_pair("a", "x", "rv", 0.9), _pair("x", "y", "vt"), _pair("b", "x", "rv")]
-    assert leaks.choose_drops(pairs) == {"x": "y"}
-    assert leaks.choose_drops([*pairs, _pair("a", "z", "rt", 0.7)]) == {"x": "y", "a": "z"}
+    assert measure.choose_drops(pairs) == {"x": "y"}
+    assert measure.choose_drops([*pairs, _pair("a", "z", "rt", 0.7)]) == {"x": "y", "a": "z"}
 
 
 def test_after_the_drops_nothing_leaks(tmp_path):
     texts = _random_texts(7)
-    drops = leaks.choose_drops(_measure(tmp_path, texts).near_pairs)
+    drops = measure.choose_drops(_measure(tmp_path, texts).near_pairs)
     assert drops
     left = {s: [t for t in members if _name(t) not in drops] for s, members in texts.items()}
     assert set(drops.values()) <= {_name(text) for members in left.values() for text in members}
@@ -274,7 +277,7 @@ def test_after_the_drops_nothing_leaks(tmp_path):
 
 def test_the_report_file_holds_the_numbers(tmp_path):
     report = {**_measure(tmp_path, _random_texts(8)).as_json(), "num_dropped": 3}
-    leaks.write_leak_report(tmp_path / "leak_report.json", report)
+    measure.write_leak_report(tmp_path / "leak_report.json", report)
     text = (tmp_path / "leak_report.json").read_text()
     assert json.loads(text) == report
     assert text.index('"num_dropped"') < text.index('"pairs"') < text.index('"threshold"')

@@ -1,6 +1,6 @@
 """Looks up the texts of one shard in one part of the index of the held-out side.
 
-`preprocessing.leak_index` says what the index holds and why nothing is missed.
+`held_out_index` says what the index holds and why nothing is missed.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from preprocessing import leak_index, splits
+from preprocessing import splits
 from preprocessing.dedup import ngram_sets, tokens
+from preprocessing.leaks import held_out_index
 
 MAX_PAIRS_PER_TEXT = 8
 # Numbers in an array at a time while shared 5-grams are counted.
@@ -80,9 +81,9 @@ class _Keys:
 
     def find(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns which hashes are keys, ascending, and which keys they are."""
-        rows = np.flatnonzero(self.filter[leak_index.places_in(len(self.filter), hashes)])
+        rows = np.flatnonzero(self.filter[held_out_index.places_in(len(self.filter), hashes)])
         values = hashes[rows]
-        bucket = leak_index.places_in(len(self.buckets) - 1, values)
+        bucket = held_out_index.places_in(len(self.buckets) - 1, values)
         places, ends = self.buckets[bucket], self.buckets[bucket + 1]
         found = np.full(len(rows), -1, dtype=np.int64)
         # Step by step through the buckets, which hold a key or two.
@@ -117,8 +118,8 @@ class _ShardSearch:
         self.code = splits.SPLITS.index(split)
         self.is_first = split == search.first_split
         self.part = {
-            name: leak_index.load(pathlib.Path(search.part_dir, f"{name}.npy"))
-            for name in leak_index.PART_ARRAYS
+            name: held_out_index.load(pathlib.Path(search.part_dir, f"{name}.npy"))
+            for name in held_out_index.PART_ARRAYS
         }
         self.keys, self.long_keys = (
             _Keys(self.part[name], self.part[f"{prefix}filter"], self.part[f"{prefix}buckets"])
@@ -133,7 +134,7 @@ class _ShardSearch:
 
     def add(self, names: list[bytes], texts: list[bytes]) -> None:
         """Looks up some texts."""
-        self._add_exact(np.array(names, dtype=leak_index.NAME_DTYPE))
+        self._add_exact(np.array(names, dtype=held_out_index.NAME_DTYPE))
         hashed = tokens.hash_tokens(texts)
         ngrams = tokens.ngram_hashes(hashed, ngram_sets.NGRAM_SIZE)
         pairs, counts = self._count_shared(ngrams)
@@ -143,7 +144,7 @@ class _ShardSearch:
         )
         self._compare(names, ngrams=ngrams, text=text[is_candidate], other=other[is_candidate])
         if self.is_first:
-            self._add_long(tokens.ngram_hashes(hashed, leak_index.LONG_NGRAM_SIZE).hashes)
+            self._add_long(tokens.ngram_hashes(hashed, held_out_index.LONG_NGRAM_SIZE).hashes)
 
     def _add_exact(self, names: np.ndarray) -> None:
         held_out = self.part["names"][self.name_order]
@@ -232,7 +233,9 @@ class _ShardSearch:
         return SearchResult(
             exact_texts=np.unique(np.concatenate(self.exact)),
             near_texts=np.array(sorted(self.near), dtype=np.int64),
-            pair_names=np.array([name for name, _, _ in self.pairs], dtype=leak_index.NAME_DTYPE),
+            pair_names=np.array(
+                [name for name, _, _ in self.pairs], dtype=held_out_index.NAME_DTYPE
+            ),
             pair_texts=np.array([text for _, text, _ in self.pairs], dtype=np.int64),
             pair_jaccard=np.array([value for _, _, value in self.pairs], dtype=np.float64),
             long_seen=np.packbits(self.long_seen),
@@ -252,6 +255,6 @@ def search_shard(shard: tuple[str, str], search: Search) -> SearchResult:
     """
     split, name = shard
     found = _ShardSearch(search, split)
-    for names, texts in leak_index.read_batches(pathlib.Path(search.dataset_dir, name)):
+    for names, texts in held_out_index.read_batches(pathlib.Path(search.dataset_dir, name)):
         found.add(names, texts)
     return found.result()

@@ -15,8 +15,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from code_t5 import errors
-from preprocessing import compare, decisions, leaks, parallel, records, stages
+from preprocessing import compare, decisions, parallel, records, stages
 from preprocessing.dedup import cluster
+from preprocessing.leaks import measure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +100,7 @@ def write_without_leaks(
             work_dir=work_dir,
             output_dir=output_dir,
         )
-        measured = leaks.measure_leaks(
+        measured = measure.measure_leaks(
             shards, dataset_dir=output_dir, threshold=threshold, pool=pool, work_dir=work_dir
         )
         if any(pair["exact"] for pair in measured.as_json()["pairs"]):
@@ -107,7 +108,7 @@ def write_without_leaks(
                 "two splits share a content; wanted each content once; this is a defect of "
                 "code_t5: nothing was published"
             )
-        drops = leaks.choose_drops(measured.near_pairs)
+        drops = measure.choose_drops(measured.near_pairs)
         if not drops:
             return WrittenRecords(
                 shards, output_dir, {**measured.as_json(), "num_dropped": num_dropped}

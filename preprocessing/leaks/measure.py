@@ -7,7 +7,7 @@ threshold. Both are found by looking up every text, not by sketches, so that a p
 deduplication missed shows. Texts of fewer than 5 tokens have no 5-grams: they are only compared
 exactly. Shared 13-grams are counted too; some are no harm, every licence header is one.
 
-Memory and disk are bounded: the held-out side is indexed in parts (`preprocessing.leak_index`), and
+Memory and disk are bounded: the held-out side is indexed in parts (`held_out_index`), and
 every shard is read once for each part.
 """
 
@@ -29,7 +29,8 @@ import numpy as np
 
 from code_t5 import errors, progress
 from code_t5.storage import atomic
-from preprocessing import leak_index, leak_search, parallel, records, splits
+from preprocessing import parallel, records, splits
+from preprocessing.leaks import held_out_index, lookup
 
 MAX_PART_NGRAMS = 16_000_000
 # Up to about so many bytes of text the distinct 13-grams of the first split are counted exactly.
@@ -83,7 +84,7 @@ class SplitLeaks:
         """Returns the pair's line of the report."""
         return {
             **dataclasses.asdict(self),
-            "ngram_size": leak_index.LONG_NGRAM_SIZE,
+            "ngram_size": held_out_index.LONG_NGRAM_SIZE,
             "share_of_second": self.shared_ngrams / max(1, self.second_ngrams),
         }
 
@@ -123,7 +124,7 @@ class _Tally:
         self.sample = np.empty(0, dtype=np.uint64)
 
     def add_shard(
-        self, found: leak_search.SearchResult, *, split: str, index: leak_index.BuiltPart
+        self, found: lookup.SearchResult, *, split: str, index: held_out_index.BuiltPart
     ) -> None:
         """Adds what one shard has in common with one part, 13-grams excepted."""
         for texts, seen in ((found.exact_texts, self.exact), (found.near_texts, self.near)):
@@ -142,10 +143,12 @@ class _Tally:
             best = self.near_pairs[split, pair.content_hash_first]
             best.append(pair)
             best.sort(key=lambda each: (-each.jaccard, each.content_hash_second))
-            del best[leak_search.MAX_PAIRS_PER_TEXT :]
+            del best[lookup.MAX_PAIRS_PER_TEXT :]
         self.sample = np.union1d(self.sample, found.long_sample)
 
-    def add_long(self, index: leak_index.BuiltPart, seen: np.ndarray, present: list[str]) -> None:
+    def add_long(
+        self, index: held_out_index.BuiltPart, seen: np.ndarray, present: list[str]
+    ) -> None:
         """Adds the 13-grams of one part; bool `seen` tells which the first split holds."""
         for split in present[1:]:
             self.ngrams[split] += _count_masks(index.long_masks, split)
@@ -195,24 +198,24 @@ class _Measurement:
     def run(self, pool: parallel.WorkerPool, max_part_ngrams: int) -> _Tally:
         """Measures everything."""
         prepare_fn = functools.partial(
-            leak_index.prepare_shard, dataset_dir=self.dataset_dir, work_dir=self.work_dir
+            held_out_index.prepare_shard, dataset_dir=self.dataset_dir, work_dir=self.work_dir
         )
         held_out = [
             (shard.split, shard.name) for shard in self.shards if shard.split in self.present[1:]
         ]
         prepared = list(pool.map(prepare_fn, held_out))
-        parts = leak_index.plan_parts(prepared, max_ngrams=max_part_ngrams)
+        parts = held_out_index.plan_parts(prepared, max_ngrams=max_part_ngrams)
         # The last split's texts are in the index, and no other split is more held out.
         searched = [shard for shard in self.shards if shard.split in self.present[:-1]]
         total = len(parts) * sum(shard.num_examples for shard in searched)
         tally = _Tally()
         with progress.progress_bar(description="measuring leaks", unit="file", total=total) as bar:
             for number, part in enumerate(parts):
-                index = leak_index.build_part(
+                index = held_out_index.build_part(
                     prepared, part=part, threshold=self.threshold, part_dir=self._part_dir(number)
                 )
                 seen = np.zeros(len(index.long_masks), dtype=bool)
-                search_fn = functools.partial(leak_search.search_shard, search=self._search(number))
+                search_fn = functools.partial(lookup.search_shard, search=self._search(number))
                 names = [(shard.split, shard.name) for shard in searched]
                 for shard, found in zip(searched, pool.map(search_fn, names)):
                     tally.add_shard(found, split=shard.split, index=index)
@@ -225,9 +228,9 @@ class _Measurement:
     def _part_dir(self, number: int) -> str:
         return os.path.join(self.work_dir, f"part-{number:05d}")
 
-    def _search(self, number: int) -> leak_search.Search:
+    def _search(self, number: int) -> lookup.Search:
         # Once is enough for the sample.
-        return leak_search.Search(
+        return lookup.Search(
             dataset_dir=self.dataset_dir,
             part_dir=self._part_dir(number),
             threshold=self.threshold,

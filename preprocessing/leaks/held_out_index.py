@@ -3,7 +3,7 @@
 The *held-out* texts are those of every split but the first. Their n-grams are written to a work
 directory once (`prepare_shard`) and then indexed in *parts* of bounded size (`build_part`): a part
 holds some of the texts with their 5-grams, and one range of the hashes of all 13-grams. Every shard
-of another split is looked up in every part (`preprocessing.leak_search`).
+of another split is looked up in every part (`lookup`).
 
 No pair of similar texts is missed. A text that reaches Jaccard similarity t with a held-out text of
 n distinct 5-grams shares at least `ceil(t * n)` of them, its *required* number. Of each held-out
