@@ -11,6 +11,9 @@ runs where, and which options each runner needs.
 
 from __future__ import annotations
 
+import dataclasses
+import logging
+import os
 import pathlib
 import shutil
 import sys
@@ -34,6 +37,24 @@ from preprocessing import (
 from preprocessing.build_config import BuildConfig, check_config, dataset_dir, dry_run_dir
 from preprocessing.build_flags import config_from_flags, define_flags
 
+# Says of each worker that it started.
+_NOISY_LOGGER = "apache_beam.runners.portability.local_job_service"
+
+
+def _with_absolute_paths(config: BuildConfig) -> BuildConfig:
+    """Returns the options with paths that mean the same in a worker, wherever that was started."""
+    benchmarks = config.decontamination
+    return dataclasses.replace(
+        config,
+        input_dir=os.path.abspath(config.input_dir),
+        data_dir=os.path.abspath(config.data_dir),
+        decontamination=dataclasses.replace(
+            benchmarks,
+            benchmark_paths=tuple(map(os.path.abspath, benchmarks.benchmark_paths)),
+            allow_list_paths=tuple(map(os.path.abspath, benchmarks.allow_list_paths)),
+        ),
+    )
+
 
 def build_dataset(
     config: BuildConfig, *, pipeline_options: str, clock: build.StageClock
@@ -55,15 +76,16 @@ def build_dataset(
       BusyError: Another process builds the same.
       CodeT5Error: A step failed on the runner.
     """
+    config = _with_absolute_paths(config)
     check_config(config)
     final_dir = dataset_dir(config.data_dir, config.name)
     place = f"{config.name}.dry_run" if config.dry_run else config.name
-    work_dir = pathlib.Path(config.data_dir, ".building", place).absolute()
+    work_dir = pathlib.Path(config.data_dir, ".building", place)
     lock = atomic.lock(work_dir.with_name(f"{place}.lock"), purpose=f"building {config.name}")
     with beam_runner.StepRunner(pipeline_options) as runner, lock:
         if not config.dry_run and manifest.is_complete(final_dir) and not config.overwrite:
             return publish.read_built(config, final_dir)
-        root = flcc_layout.find_v3_root(pathlib.Path(config.input_dir).absolute())
+        root = flcc_layout.find_v3_root(config.input_dir)
         build._prepare_work_dir(config, work_dir)
         pool = beam_pool.BeamPool(runner, work_dir / "beam")
         with clock.stage("scan"):
@@ -90,6 +112,7 @@ def main(argv: Sequence[str]) -> None:
       argv: The program's name, and further files of `--benchmark`.
     """
     config = config_from_flags(argv[1:])
+    logging.getLogger(_NOISY_LOGGER).setLevel(logging.ERROR)
     clock = build.StageClock()
     result = build_dataset(config, pipeline_options=flags.FLAGS.pipeline_options, clock=clock)
     folder_fn = dry_run_dir if config.dry_run else dataset_dir

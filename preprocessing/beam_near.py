@@ -254,7 +254,7 @@ def prepare_near_duplicates(
     del signatures
     pathlib.Path(work_dir, apply._SIGNATURES_NAME).unlink()
     np.save(path, found.cluster, allow_pickle=False)
-    atomic.write_file(path.with_suffix(".json"), json.dumps(apply._counts(found)).encode("ascii"))
+    atomic.write_file(path.with_suffix(".json"), json.dumps(found.counts()).encode("ascii"))
 
 
 def _search(

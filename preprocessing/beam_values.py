@@ -51,17 +51,18 @@ def _name_of(target: Any) -> str:
 def _find(name: str) -> Any:
     """Returns what `_name_of` named."""
     module, _, path = name.partition(":")
-    if not name.startswith(_PACKAGES):
-        raise errors.ArtifactError(
-            f"a value names {name!r}; wanted something of this project; build again"
-        )
-    target: Any = importlib.import_module(module)
-    for part in path.split("."):
-        target = getattr(target, part)
+    target: Any = None
+    if name.startswith(_PACKAGES):
+        target = importlib.import_module(module)
+        for part in path.split("."):
+            target = getattr(target, part)
+    # A module of this project reaches others that it imports: what is found must live here too.
     if isinstance(target, types.FunctionType) or _is_record(target):
-        return target
+        if f"{target.__module__}:{target.__qualname__}" == name:
+            return target
     raise errors.ArtifactError(
-        f"a value names {name!r}; wanted a function, a dataclass or a named tuple; build again"
+        f"a value names {name!r}; wanted a function, a dataclass or a named tuple of this project; "
+        "build again"
     )
 
 

@@ -54,8 +54,8 @@ class Findings:
         found = table.filter(pc.is_valid(table["contamination"]))
         self.num_contaminated += len(found)
         for row in found.slice(0, _MAX_MATCHES - len(self.matches)).to_pylist():
-            names = ("file_id", "path", "repository")
-            self.matches.append({**{n: row[n] for n in names}, "found": row["contamination"]})
+            place = {name: row[name] for name in ("file_id", "path", "repository")}
+            self.matches.append({**place, "found": row["contamination"]})
 
     def num_repositories(self, split: str) -> int:
         """Returns how many repositories have a kept file in a split."""

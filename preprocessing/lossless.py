@@ -7,14 +7,16 @@ import dataclasses
 import functools
 import itertools
 import json
+import os
 import pathlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from code_t5 import errors, progress
+from code_t5.data import piece_model
 from code_t5.storage import atomic, tfrecords
-from preprocessing import parallel, records, vocabulary_training
+from preprocessing import parallel, records, unit_checker
 
 _BATCH_TEXTS = 256
 
@@ -48,6 +50,30 @@ class LosslessReport:
         return self.num_characters / max(1, self.num_tokens)
 
 
+@functools.lru_cache(maxsize=1)
+def _checker(model: piece_model.PieceModel) -> unit_checker.UnitChecker:
+    return unit_checker.UnitChecker(model)
+
+
+def check_lossless_batch(
+    vocabulary_dir: str | os.PathLike[str], contents: Sequence[bytes]
+) -> piece_model.DecodedBatch:
+    """Encodes and decodes texts and compares.
+
+    Args:
+      vocabulary_dir: The vocabulary; each process loads it once.
+      contents: UTF-8.
+
+    Returns:
+      Which differ, and how many ids each became.
+    """
+    return _checker(piece_model.load_piece_model(vocabulary_dir)).check(contents)
+
+
+def _num_characters(content: bytes) -> int:
+    return len(content) if content.isascii() else len(content.decode("utf-8"))
+
+
 def _check_shard(name: str, *, dataset_dir: str, vocabulary_dir: str) -> dict[str, Any]:
     """Checks one shard; the outcome stays beside the work, so that an interrupted check goes on."""
     differing: list[str] = []
@@ -55,12 +81,12 @@ def _check_shard(name: str, *, dataset_dir: str, vocabulary_dir: str) -> dict[st
     lengths: Counter[int] = collections.Counter()
     num_texts = 0
     for texts, languages in _batches(pathlib.Path(dataset_dir, name)):
-        outcome = vocabulary_training.check_lossless_batch(vocabulary_dir, texts)
+        outcome = check_lossless_batch(vocabulary_dir, texts)
         differing.extend(f"{name}#{num_texts + i}" for i in outcome.differing)
         num_texts += len(texts)
         for text, language, num_tokens in zip(texts, languages, outcome.num_tokens_by_text):
             by_language[language].update(
-                num_texts=1, num_characters=len(text), num_tokens=num_tokens
+                num_texts=1, num_characters=_num_characters(text), num_tokens=num_tokens
             )
             lengths[max(0, num_tokens.bit_length() - 1)] += 1
     return {
@@ -71,13 +97,13 @@ def _check_shard(name: str, *, dataset_dir: str, vocabulary_dir: str) -> dict[st
     }
 
 
-def _batches(path: pathlib.Path) -> Iterator[tuple[list[str], list[str]]]:
+def _batches(path: pathlib.Path) -> Iterator[tuple[list[bytes], list[str]]]:
     """Yields texts and their languages, some at a time."""
-    texts: list[str] = []
+    texts: list[bytes] = []
     languages: list[str] = []
     for text, language in tfrecords.read_features(path, ["text", "language"]):
         if isinstance(text, bytes) and isinstance(language, bytes):
-            texts.append(text.decode("utf-8"))
+            texts.append(text)
             languages.append(language.decode("utf-8"))
         if len(texts) == _BATCH_TEXTS:
             yield texts, languages

@@ -29,7 +29,7 @@ REDACT_REPLACE = "replace"
 REDACT_MODES = (REDACT_OFF, REDACT_REPORT, REDACT_REPLACE)
 
 # hash: SHA-256 of the content. rank: of the licence, the smaller the better. row: position among
-# the unit's candidates. offset and length: of the framed record. num_ngrams: distinct 5-grams of
+# the unit's candidates. offset and length: of the framed record. num_ngrams: 5-grams of
 # tokens, 0 for a file that is too short to have near-duplicates.
 INDEX_DTYPE = np.dtype(
     [
@@ -288,9 +288,9 @@ class _UnitScanner:
             contents, ngrams = [contents[i] for i in kept], None
         index, records = self._make_records(kept, contents)
         if self.config.near_duplicates.enabled:
-            unique = tokens.unique_ngrams(ngrams or ngram_sets.ngrams_of(contents))
-            index["num_ngrams"] = np.diff(unique.offsets)
-            signatures = minhash.sign(unique)
+            ngrams = ngrams or ngram_sets.ngrams_of(contents)
+            index["num_ngrams"] = np.diff(ngrams.offsets)
+            signatures = minhash.sign(ngrams)
         else:
             signatures = np.empty((0, minhash.NUM_PERMUTATIONS), np.uint32)
         return ScannedUnit(

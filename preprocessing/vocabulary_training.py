@@ -14,7 +14,7 @@ import heapq
 import io
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from absl import logging
@@ -232,18 +232,3 @@ def train_vocabulary(
         atomic.write_file(folder / piece_model.MODEL_NAME, model_bytes)
         manifest.write_manifest(folder, fields)
     return fields
-
-
-def check_lossless_batch(
-    vocabulary_dir: str | os.PathLike[str], texts: Sequence[str]
-) -> piece_model.DecodedBatch:
-    """Encodes and decodes texts and compares.
-
-    Args:
-      vocabulary_dir: The vocabulary; each process loads it once.
-      texts: Any Unicode.
-
-    Returns:
-      Which differ, and how many ids they became.
-    """
-    return piece_model.load_piece_model(vocabulary_dir).check_decoded(texts)

@@ -235,11 +235,32 @@ class PieceModel:
             decoded = self._texts_by_unit(different, ids=ids)
             num_tokens.append(sum(map(len, map(ids.__getitem__, units))))
             back = vocabulary_escapes.unescape("".join(map(decoded.__getitem__, units)))
-            if back != text or (index % _WHOLE_EVERY == 0 and not self._survives_whole(text)):
+            if back != text or (index % _WHOLE_EVERY == 0 and not self.survives_whole(text)):
                 differing.append(index)
         return DecodedBatch(tuple(differing), tuple(num_tokens))
 
-    def _survives_whole(self, text: str) -> bool:
+    def count_unit_ids(self, units: Sequence[str]) -> list[int]:
+        """Says how many ids each unit becomes.
+
+        Args:
+          units: Of escaped texts, see `text_units`.
+
+        Returns:
+          The numbers, negative for a unit whose ids decode to something else.
+        """
+        different = set(units)
+        ids = self._ids_by_unit(different)
+        decoded = self._texts_by_unit(different, ids=ids)
+        return [
+            len(ids[unit]) if decoded[unit] == unit else -max(1, len(ids[unit])) for unit in units
+        ]
+
+    def survives_whole(self, text: str) -> bool:
+        """Says whether a text, encoded in one piece, gives the same ids and comes back.
+
+        Args:
+          text: Any Unicode but lone surrogates.
+        """
         ids = self._processor.encode(vocabulary_escapes.escape(text))
         return ids == self.encode(text) and self.decode(ids) == text
 

@@ -112,17 +112,6 @@ def _name_clusters(file_ids: np.ndarray, group: np.ndarray, decided: decisions.D
     decided.cluster_id[file_ids] = smallest[group]
 
 
-def _counts(found: near.NearDuplicates) -> dict[str, int]:
-    return {
-        "num_permutations": minhash.NUM_PERMUTATIONS,
-        "num_bands": found.bands.num_bands,
-        "rows_per_band": found.bands.rows_per_band,
-        "num_candidate_pairs": found.num_candidate_pairs,
-        "num_compared_pairs": found.num_compared_pairs,
-        "num_pairs": found.num_pairs,
-    }
-
-
 def find_near_duplicates(
     work_dir: str,
     *,
@@ -160,7 +149,7 @@ def find_near_duplicates(
             config=config,
         )
         np.save(path, found.cluster, allow_pickle=False)
-        atomic.write_file(counts_path, json.dumps(_counts(found)).encode("ascii"))
+        atomic.write_file(counts_path, json.dumps(found.counts()).encode("ascii"))
         pathlib.Path(work_dir, _SIGNATURES_NAME).unlink()
     counts = json.loads(counts_path.read_bytes())
     cluster = np.load(path, allow_pickle=False)

@@ -153,18 +153,27 @@ def _locate_named(line: str, detectors: Detectors) -> Iterator[Find]:
         is_before = pattern is detectors.value_first
         windows = [(0, len(line))] if is_before else zip(cuts, cuts[1:])
         for start, end in windows:
-            for match in pattern.finditer(line, start, end):
+            match = pattern.search(line, start, end)
+            while match:
+                find = _named_find(match, group, detectors)
                 # The tokens of secrets and keys would be names of credentials too.
-                if TOKEN_TEXT in line[max(0, match.start() - len(TOKEN_TEXT)) : match.end()]:
-                    continue
-                find = _find(match, group)
-                is_quoted = line[find.start - 1 : find.start] in _QUOTES if find.start else False
-                if detectors.quotes_required or is_quoted:
+                before = line[max(0, match.start() - len(TOKEN_TEXT)) : match.start(group)]
+                if find and TOKEN_TEXT not in before + line[match.end(group) : match.end()]:
                     yield find
-                elif detectors.is_data:
-                    # Without quotes the pattern takes all of the line.
-                    word = find.value.split(None, 1)[0]
-                    yield Find(find.start, find.start + len(word), word)
+                match = pattern.search(line, find.end if find else match.end(), end)
+
+
+def _named_find(match: re.Match[str], group: int, detectors: Detectors) -> Find | None:
+    """Returns the value of a name, up to a space where it has no quotes, or None if it is code."""
+    find = _find(match, group)
+    is_quoted = match.string[find.start - 1 : find.start] in _QUOTES if find.start else False
+    if detectors.quotes_required or is_quoted:
+        return find
+    if not detectors.is_data:
+        return None
+    # The library's pattern takes all of the line.
+    word = find.value.split(None, 1)[0]
+    return Find(find.start, find.start + len(word), word)
 
 
 def _locate_match(match: re.Match[str], *, name: str, plugin: Any) -> Iterator[Find]:

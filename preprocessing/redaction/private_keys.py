@@ -56,16 +56,17 @@ def _material(content: bytes, piece: tuple[int, int], *, shortest: int) -> list[
         if len(text) < shortest or (prefixes and match.end() != end) or b"_" in beside:
             continue
         runs.append(match.span())
-    if shortest < _LONG_RUN:
-        rest = b" ".join(
-            content[gap_start:gap_end]
-            for gap_start, gap_end in zip(
-                [start, *(run[1] for run in runs)], [*(run[0] for run in runs), end]
-            )
-        )
-        if _DECORATION.sub(b"", rest):
-            return [run for run in runs if run[1] - run[0] >= _LONG_RUN]
+    if shortest < _LONG_RUN and not _is_only(content, piece, runs):
+        return [run for run in runs if run[1] - run[0] >= _LONG_RUN]
     return runs
+
+
+def _is_only(content: bytes, piece: tuple[int, int], runs: list[tuple[int, int]]) -> bool:
+    """Returns whether nothing but decoration stands around the runs of a piece."""
+    starts = [piece[0], *(end for _, end in runs)]
+    ends = [*(start for start, _ in runs), piece[1]]
+    gaps = b" ".join(content[start:end] for start, end in zip(starts, ends))
+    return not _DECORATION.sub(b"", gaps)
 
 
 def _key_runs(content: bytes, start: int, end: int, *, has_end: bool) -> Iterator[tuple[int, int]]:
@@ -76,8 +77,10 @@ def _key_runs(content: bytes, start: int, end: int, *, has_end: bool) -> Iterato
             follows = True
             continue
         runs = _material(content, piece, shortest=1 if follows else first)
-        is_blank = not _DECORATION.sub(b"", content[slice(*piece)])
-        if not (runs or has_end or is_blank) and (follows or number > _MAX_HEADER_PIECES):
+        if follows and not has_end and not _is_only(content, piece, runs):
+            return
+        is_blank = _is_only(content, piece, [])
+        if not (runs or has_end or is_blank) and number > _MAX_HEADER_PIECES:
             return
         yield from runs
         follows = bool(runs) or (follows and is_blank)
@@ -100,9 +103,12 @@ def find_private_keys(content: bytes) -> list[Span]:
     begins = [match.span() for match in _BEGIN.finditer(content)]
     spans: list[Span] = []
     for number, (_, start) in enumerate(begins):
-        limit = min(len(content), start + _MAX_KEY_BYTES)
-        if number + 1 < len(begins):
-            limit = min(limit, begins[number + 1][0])
+        limit = begins[number + 1][0] if number + 1 < len(begins) else len(content)
+        if limit > start + _MAX_KEY_BYTES:
+            # No run is cut through: a further look finds the rest.
+            limit = start + _MAX_KEY_BYTES
+            line_end = content.rfind(b"\n", start, limit)
+            limit = line_end if line_end >= 0 else limit
         index = bisect.bisect_left(ends, start)
         has_end = index < len(ends) and ends[index] <= limit
         stop = ends[index] if has_end else limit

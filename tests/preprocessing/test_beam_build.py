@@ -21,6 +21,7 @@ from fakes import some_code, write_flcc
 from preprocessing import (
     build,
     build_config,
+    decontamination,
     flcc_layout,
     records,
     scan,
@@ -32,6 +33,15 @@ pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROCESSES = "--runner=DirectRunner --direct_running_mode=multi_processing --direct_num_workers=2"
+
+
+_SOLUTION = """
+def has_close_pair(numbers, limit):
+    for place, number in enumerate(sorted(numbers)[1:]):
+        if number - sorted(numbers)[place] < limit:
+            return True
+    return False
+"""
 
 
 def _license_line(name: str) -> str:
@@ -56,6 +66,9 @@ def _corpus(root: pathlib.Path) -> pathlib.Path:
     files["zoo/extra/master/bad.py"] = b"\xff\xfe"
     files["zoo/extra/master/empty.py"] = ""
     files["zoo/extra/master/tiny.py"] = "a = 1\n"
+    files["zoo/extra/master/solved.py"] = some_code(902, 30) + _SOLUTION
+    benchmark = json.dumps({"task_id": "T/1", "canonical_solution": _SOLUTION})
+    root.parent.joinpath("benchmark.jsonl").write_text(benchmark + "\n")
     paths = {"zoo/extra/master": {"a.py": "src/a.py", "gone.py": "gone.py"}}
     return write_flcc(root, files, paths=paths)
 
@@ -66,6 +79,9 @@ def _config(folder: pathlib.Path, data_dir: str, **changes) -> build_config.Buil
         data_dir=str(folder / data_dir),
         name="small",
         num_workers=1,
+        decontamination=decontamination.DecontaminationConfig(
+            benchmark_paths=(str(folder / "benchmark.jsonl"),)
+        ),
         splits=splits.SplitConfig(0.2, 0.2),
         vocabulary=build_config.VocabularyConfig(vocab_size=400, max_sample_bytes=200_000),
     )
@@ -119,6 +135,7 @@ def test_the_corpus_holds_what_the_stages_look_for(local):
     assert verdicts["exact_duplicate"] >= 3
     assert verdicts["near_duplicate"] >= 3
     assert verdicts["not_utf8"] == verdicts["empty"] == 1
+    assert verdicts["benchmark"] == 1
     assert report["redaction"]["counts"]["email"] == 1
     assert report["near_duplicates"]["num_compared_pairs"] >= 3
     assert report["splits"]["train"]["num_shards"] > 2
@@ -224,12 +241,14 @@ def _dask_cluster(folder: pathlib.Path, num_workers: int = 2):
             child.wait()
 
 
-def test_dask_workers_give_the_bytes_of_the_local_build(local, tmp_path):
+def test_dask_workers_give_the_bytes_of_the_local_build(local, tmp_path, monkeypatch):
+    # The workers were started elsewhere: what is relative here must not be so there.
+    monkeypatch.chdir(local)
     with _dask_cluster(tmp_path) as (scheduler_file, _), _many_small_pieces() as patch:
         patch.setattr(scan, "scan_unit", _refuse_to_scan)
         options = f"--runner=DaskRunner --dask_scheduler_file={scheduler_file}"
         beam_build.build_dataset(
-            _config(local, "dask"), pipeline_options=options, clock=build.StageClock()
+            _config(pathlib.Path(), "dask"), pipeline_options=options, clock=build.StageClock()
         )
     _check_same(local, "dask")
 

@@ -1,4 +1,4 @@
-"""Values that go to Beam workers come back as they were, and name nothing outside of the project."""
+"""Values that go to Beam workers come back as they were, and name nothing outside the project."""
 
 from __future__ import annotations
 
@@ -57,6 +57,8 @@ def test_what_no_file_can_carry_is_refused(tmp_path, value):
     "node",
     [
         {"~": "function", "name": "os:system"},
+        {"~": "function", "name": "json:dumps"},
+        {"~": "function", "name": "preprocessing.build:shutil.rmtree"},
         {"~": "function", "name": "preprocessing.build:os.system"},
         {"~": "data", "name": "preprocessing.build:pathlib.Path", "fields": {}},
         {"~": "named", "name": "preprocessing.build:shutil", "items": []},

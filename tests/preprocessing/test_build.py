@@ -277,7 +277,7 @@ def test_a_vocabulary_that_loses_text_stops_the_build(tmp_path, monkeypatch):
     config = _config(tmp_path)
     lossy = dataclasses.make_dataclass("Lossy", ["differing", "num_tokens_by_text"])
     monkeypatch.setattr(
-        build.lossless.vocabulary_training,
+        build.lossless,
         "check_lossless_batch",
         lambda folder, texts: lossy([0], [10] * len(texts)),
     )

@@ -155,12 +155,3 @@ def test_texts_that_sentencepiece_would_drop_or_die_of_are_trained_on(tmp_path):
     model = piece_model.load_piece_model(tmp_path / "strange")
     assert model.check_decoded([*strange, *_TEXTS]).differing == ()
     assert all(i > 2 for text in strange for i in model.encode(text))
-
-
-def test_lossless_batch_reports_positions_and_tokens(trained, monkeypatch):
-    folder, _ = trained
-    texts = ["x", "\u2581", "y"]
-    outcome = vocabulary_training.check_lossless_batch(folder, texts)
-    assert outcome == piece_model.DecodedBatch((), 3)
-    monkeypatch.setattr(vocabulary_training.vocabulary_escapes, "unescape", lambda text: text)
-    assert vocabulary_training.check_lossless_batch(folder, texts).differing == (1,)

@@ -144,4 +144,5 @@ def test_code_of_python_keeps_its_matrix_products_and_slices():
 
 def test_comment_on_an_open_string_does_not_hide_an_address():
     text = "s = '''\n# joe@here.org\n'''\nx = a@b.co # '''\ny = c@d.co\n"
+    text += "z = '''\n# ''', a@b.co\nz = '\\\n# ', a@b.co\n"
     assert _redact(text, ".py") == text.replace("joe@here.org", "REDACTED_EMAIL")

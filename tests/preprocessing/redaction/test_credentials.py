@@ -325,6 +325,8 @@ def test_value_without_quotes_is_a_secret_only_in_configuration():
     assert redaction.find_spans(line, extension=".go") == []
     spans = redaction.find_spans(line, extension=".yaml")
     assert [line[span.start : span.end] for span in spans] == [b"abc123x"]
+    both = line[:-6] + line[:-6]
+    assert len(redaction.find_spans(both, extension=".ini")) == 2
 
 
 def test_line_too_long_for_the_library_is_left_to_the_other_patterns():

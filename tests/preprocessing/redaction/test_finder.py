@@ -139,6 +139,24 @@ def test_redacting_again_changes_nothing_whatever_stands_together():
     assert num_found > 500
 
 
+def test_what_a_find_was_hiding_is_found_too():
+    digits = "0f3a9b7c5d1e24680ace1357"
+    line = f"auth = '{digits}'  # hashmaster@here.org"
+    # While the address says `hash`, the digits pass for a checksum.
+    assert _redact(line.encode()) == b"auth = 'REDACTED_SECRET'  # REDACTED_EMAIL"
+
+
+def test_token_is_no_name_of_a_credential():
+    line = f"{{'{_AWS}': '{_VALUE}'}}"
+    assert _redact(line.encode()) == f"{{'REDACTED_SECRET': '{_VALUE}'}}".encode()
+
+
+def test_values_with_braces_are_left_to_their_templates():
+    for line in (f"x = f\"{_NAMED}='{{a}}b1c2d3'\"", f"x = f'{_NAMED}=\"b1c2d3{{a}}\"'"):
+        ast.parse(line)
+        assert _redact(line.encode()) == line.encode()
+
+
 def test_spans_are_sorted_disjoint_and_on_one_line():
     text = "\n".join(code for code, kinds in _HARD_CASES if kinds is not None).encode()
     spans = redaction.find_spans(text, extension=".js")

@@ -123,6 +123,18 @@ def test_key_that_is_cut_off_is_found_up_to_where_it_stops():
     assert redacted.endswith("\n'''\nafterwards = 'Abc4'\n")
 
 
+def test_text_after_a_key_that_is_cut_off_is_no_key():
+    after = f"'''\nafterwards = '{'Ab9' * 20}'\nmore = '{'x' * 48}'\n"
+    text = "key = '''" + "\n".join([_BEGIN, *_material()[:3]]) + "\n" + after
+    assert _redact(text).endswith(_TOKEN + "\n" + after)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\\n"])
+def test_key_that_the_file_ends_in_is_found(line_end):
+    text = line_end.join([_BEGIN, *_material()])
+    assert _redact(text, ".txt") == line_end.join([_BEGIN, *[_TOKEN] * 4])
+
+
 def test_two_keys_count_twice():
     text = "key = '''" + "\n".join([_BEGIN, *_material(), _END] * 2) + "'''\n"
     spans = redaction.find_spans(text.encode(), extension=".py")
@@ -142,3 +154,18 @@ def test_two_keys_count_twice():
 )
 def test_text_about_keys_stays(text):
     assert redaction.find_spans(text.encode(), extension=".py") == []
+
+
+def test_names_between_the_markers_are_no_material():
+    text = f"{_BEGIN}\nserialization_private_formatabcdefghijkl\n{_END}\n"
+    assert redaction.find_spans(text.encode(), extension=".txt") == []
+
+
+def test_key_longer_than_one_look_goes_as_a_whole():
+    lines = [_BEGIN, *_material(1_300), _END]
+    content = "\n".join(lines).encode()
+    assert len(content) > 80_000
+    spans = redaction.find_spans(content, extension=".txt")
+    redacted = redaction.replace_spans(content, spans)
+    assert redacted.decode().split("\n") == [_BEGIN, *[_TOKEN] * 1_301, _END]
+    assert redaction.find_spans(redacted, extension=".txt") == []
