@@ -18,11 +18,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 BASE = [
     "absl-py>=1.4",
-    "detect-secrets>=1.5,<2",
+    # Another release may find other secrets.
+    "detect-secrets==1.5.0",
     "google-crc32c>=1.5",
-    # The last with a wheel for Python 3.9; the pattern language is the same.
-    "google-re2==1.1.20250805; python_version < '3.10'",
-    "google-re2>=1.1.20250805; python_version >= '3.10'",
+    # The next has no wheel for Python 3.9.
+    "google-re2>=1.1.20250722,<1.1.20251105",
     "jinja2>=3.1",
     "license-expression>=30.3",
     "matplotlib>=3.7,<3.11",

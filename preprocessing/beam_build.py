@@ -24,16 +24,8 @@ from absl import flags
 
 from code_t5 import command_line
 from code_t5.storage import atomic, manifest
-from preprocessing import (
-    beam_near,
-    beam_pool,
-    beam_runner,
-    build,
-    flcc_layout,
-    publish,
-    report,
-    stages,
-)
+from preprocessing import build, flcc_layout, publish, report, stages
+from preprocessing.beam import beam_near, beam_pool, beam_runner
 from preprocessing.build_config import BuildConfig, check_config, dataset_dir, dry_run_dir
 from preprocessing.build_flags import config_from_flags, define_flags
 
@@ -86,7 +78,7 @@ def build_dataset(
         if not config.dry_run and manifest.is_complete(final_dir) and not config.overwrite:
             return publish.read_built(config, final_dir)
         root = flcc_layout.find_v3_root(config.input_dir)
-        build._prepare_work_dir(config, work_dir)
+        build.prepare_work_dir(config, work_dir)
         pool = beam_pool.BeamPool(runner, work_dir / "beam")
         with clock.stage("scan"):
             totals = stages.scan_input(config, root=root, work_dir=work_dir, pool=pool)

@@ -69,10 +69,20 @@ class StageClock:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
 
 
-def _prepare_work_dir(config: BuildConfig, work_dir: pathlib.Path) -> None:
-    """Keeps what an interrupted run with the same options did, and nothing else."""
+def prepare_work_dir(config: BuildConfig, work_dir: pathlib.Path) -> None:
+    """Keeps what an interrupted run with the same options did, and nothing else.
+
+    Args:
+      config: What to build.
+      work_dir: Made if it is not there, emptied if it belongs to other options.
+    """
     options = fingerprints.hash_json(
-        [config.options(), os.path.abspath(config.input_dir), prepared.FORMAT_VERSION]
+        [
+            config.options(),
+            os.path.abspath(config.input_dir),
+            prepared.FORMAT_VERSION,
+            publish.library_versions(),
+        ]
     )
     marker = work_dir / "options"
     try:
@@ -110,7 +120,7 @@ def build_dataset(config: BuildConfig, clock: StageClock) -> dict[str, Any]:
         if not config.dry_run and manifest.is_complete(final_dir) and not config.overwrite:
             return publish.read_built(config, final_dir)
         root = flcc_layout.find_v3_root(config.input_dir)
-        _prepare_work_dir(config, work_dir)
+        prepare_work_dir(config, work_dir)
         with parallel.WorkerPool(config.num_workers or parallel.default_num_workers()) as pool:
             with clock.stage("scan"):
                 totals = stages.scan_input(config, root=root, work_dir=work_dir, pool=pool)

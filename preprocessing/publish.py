@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import pathlib
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ DRY_RUN_FORMAT_NAME = "code_t5_dry_run"
 DRY_RUN_FORMAT_VERSION = 1
 _REPORT_NAMES = (ledger.LEDGER_NAME, report.REPORT_NAME, LEAKS_NAME, HTML_NAME)
 _MAX_PROBLEM_LINES = 20
+_DECIDING_LIBRARIES = ("detect-secrets", "license-expression", "rensa")
 
 
 def _split_counts(
@@ -47,6 +49,11 @@ def _split_counts(
                 "num_shards": len(members),
             }
     return counts
+
+
+def library_versions() -> dict[str, str]:
+    """Returns the versions of the libraries that decide on a data set's content."""
+    return {name: importlib.metadata.version(name) for name in _DECIDING_LIBRARIES}
 
 
 def read_built(config: BuildConfig, final_dir: pathlib.Path) -> dict[str, Any]:
@@ -225,6 +232,7 @@ def publish_dataset(
             "format_version": FORMAT_VERSION,
             "name": config.name,
             "options": options,
+            "libraries": library_versions(),
             "vocabulary": config.vocabulary.name,
             "vocabulary_fingerprint": result["vocabulary"]["fingerprint"],
             "num_examples": {s: c["num_examples"] for s, c in result["splits"].items()},

@@ -145,7 +145,7 @@ class UnitChecker:
 
     def _look_up(self, data: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """Returns how many ids each unit becomes, negative where it comes back changed."""
-        hashes = tokens.hash_runs(data, starts, ends)
+        hashes = tokens.hash_runs(data, starts=starts, ends=ends)
         slots = hashes >> np.uint64(64 - _TABLE_BITS)
         num_ids = np.where(self._hashes[slots] == hashes, self._num_ids[slots], 0)
         (missing,) = np.nonzero(num_ids == 0)

@@ -17,7 +17,7 @@ from code_t5.storage import atomic, fingerprints
 from preprocessing import decisions, parallel, unit_store
 from preprocessing.dedup import minhash, near
 
-_SIGNATURES_NAME = "near-signatures.npy"
+SIGNATURES_NAME = "near-signatures.npy"
 
 SURVIVOR_DTYPE = np.dtype(
     [
@@ -57,10 +57,10 @@ def _survivors_by_unit(
         yield select_survivors(unit_store.read_index(work_dir, unit_index), decided)
 
 
-def _gather_signatures(work_dir: str, survivors: np.ndarray) -> np.ndarray:
+def gather_signatures(work_dir: str, survivors: np.ndarray) -> np.ndarray:
     """Puts the signatures of the survivors into one file, and returns it as a memory map."""
     signatures = np.lib.format.open_memmap(
-        pathlib.Path(work_dir, _SIGNATURES_NAME),
+        pathlib.Path(work_dir, SIGNATURES_NAME),
         mode="w+", dtype=np.uint32, shape=(len(survivors), minhash.NUM_PERMUTATIONS),
     )  # fmt: skip
     starts = np.searchsorted(survivors["unit"], np.unique(survivors["unit"]))
@@ -142,7 +142,7 @@ def find_near_duplicates(
     path = pathlib.Path(work_dir, f"near-{key[:16]}.npy")
     counts_path = path.with_suffix(".json")
     if not counts_path.exists():
-        signatures = _gather_signatures(work_dir, survivors)
+        signatures = gather_signatures(work_dir, survivors)
         found = near.find_clusters(
             signatures,
             read_fn=functools.partial(unit_store.read_texts, rows=survivors, work_dir=work_dir),
@@ -150,7 +150,7 @@ def find_near_duplicates(
         )
         np.save(path, found.cluster, allow_pickle=False)
         atomic.write_file(counts_path, json.dumps(found.counts()).encode("ascii"))
-        pathlib.Path(work_dir, _SIGNATURES_NAME).unlink()
+        pathlib.Path(work_dir, SIGNATURES_NAME).unlink()
     counts = json.loads(counts_path.read_bytes())
     cluster = np.load(path, allow_pickle=False)
     num_clusters = mark_near_duplicates(survivors, cluster=cluster, decided=decided)

@@ -23,7 +23,7 @@ import numpy as np
 from preprocessing.dedup import buckets, cluster, minhash, ngram_sets
 
 # A pair exactly at the threshold falls below the cut once in 30,000, one above it hardly ever.
-_CUT_SIGMAS = 4
+CUT_SIGMAS = 4
 # Pairs that wait for their contents to be read: 16 MB.
 _MAX_PENDING = 1 << 20
 
@@ -83,7 +83,7 @@ def _count_equal(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return lanes.view(np.uint8).reshape(-1, 8).sum(axis=1, dtype=np.int64)
 
 
-class _Search:
+class Search:
     """One search: what was linked so far, and the pairs that wait for their contents."""
 
     def __init__(
@@ -103,7 +103,7 @@ class _Search:
         self._low_bytes = signatures.astype(np.uint8)
         self._texts = np.flatnonzero(signatures.min(axis=1) != minhash.EMPTY)
         self._limit = minhash.match_limit(
-            config.threshold, num_sigmas=_CUT_SIGMAS if config.verify else 0
+            config.threshold, num_sigmas=CUT_SIGMAS if config.verify else 0
         )
         self._pending: list[buckets.Pairs] = []
         self._num_pending = 0
@@ -155,7 +155,7 @@ class _Search:
         second = np.concatenate([pair[1] for pair in pending])
         order = np.lexsort((second, first))
         for block in self._blocks(zip(first[order].tolist(), second[order].tolist())):
-            self._link_similar(block)
+            self.link_similar(block)
 
     def _blocks(self, pairs: Iterable[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
         """Yields pairs across clusters, of so few texts that their contents fit in memory."""
@@ -170,7 +170,12 @@ class _Search:
                 block, texts = [], set()
         yield block
 
-    def _link_similar(self, pairs: list[tuple[int, int]]) -> None:
+    def link_similar(self, pairs: list[tuple[int, int]]) -> None:
+        """Compares pairs and links those that are similar enough.
+
+        Args:
+          pairs: Positions, pairs that are linked already excepted.
+        """
         threshold = self._config.threshold
         sets = self._sets.read(itertools.chain(*pairs)) if self._config.verify else {}
         for first, second in pairs:
@@ -207,7 +212,7 @@ def find_clusters(
     Raises:
       InputError: The threshold is out of range.
     """
-    search = _Search(signatures, config=config, read_fn=read_fn)
+    search = Search(signatures, config=config, read_fn=read_fn)
     if config.enabled:
         search.look_at_stars()
         search.look_at_crossing()

@@ -138,7 +138,7 @@ def _hash_long_tokens(data: bytes, starts: np.ndarray, ends: np.ndarray) -> np.n
     return np.frombuffer(b"".join(digests), dtype="<u8")
 
 
-def hash_runs(data: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+def hash_runs(data: bytes, *, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Hashes runs of bytes, tokens or others, word by word.
 
     Args:
@@ -201,7 +201,7 @@ def hash_tokens(contents: Sequence[bytes]) -> TokenBatch:
     for piece in _pieces(contents):
         starts, ends = _token_bounds(piece)
         _count_tokens(piece, starts, counts)
-        hashes.append(hash_runs(piece.data, starts, ends))
+        hashes.append(hash_runs(piece.data, starts=starts, ends=ends))
     return TokenBatch(np.concatenate(hashes), _offsets(counts))
 
 

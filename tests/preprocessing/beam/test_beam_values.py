@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from code_t5 import errors
-from preprocessing import beam_values, filters, flcc_layout
+from preprocessing import filters, flcc_layout
+from preprocessing.beam import beam_values
 
 
 def test_every_value_comes_back_as_it_was(tmp_path):

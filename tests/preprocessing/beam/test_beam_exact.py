@@ -6,7 +6,8 @@ import collections
 
 import numpy as np
 
-from preprocessing import beam_exact, beam_files, decisions, scan
+from preprocessing import decisions, scan
+from preprocessing.beam import beam_exact, beam_files
 from preprocessing.dedup import exact
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from preprocessing import beam_files, beam_pool, beam_runner, decisions, scan, unit_store
+from preprocessing import decisions, scan, unit_store
+from preprocessing.beam import beam_files, beam_pool, beam_runner
 from preprocessing.dedup import exact
 
 # Work for a few workers even where one range would do for the memory.

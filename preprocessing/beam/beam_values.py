@@ -142,7 +142,7 @@ class _Encoder:
             return {_TAG: "data", "name": _name_of(type(value)), "fields": fields}
         raise errors.InputError(
             f"a {type(value).__name__} cannot be sent to a Beam worker; wanted what "
-            "preprocessing.beam_values carries; give the stage such a value"
+            "preprocessing.beam.beam_values carries; give the stage such a value"
         )
 
 

@@ -11,16 +11,8 @@ import numpy as np
 import pytest
 
 from fakes import write_flcc
-from preprocessing import (
-    beam_near,
-    beam_pool,
-    beam_runner,
-    build_config,
-    decisions,
-    flcc_layout,
-    parallel,
-    stages,
-)
+from preprocessing import build_config, decisions, flcc_layout, parallel, stages
+from preprocessing.beam import beam_near, beam_pool, beam_runner
 from preprocessing.dedup import apply, exact, near
 
 pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")

@@ -18,15 +18,7 @@ import time
 import pytest
 
 from fakes import some_code, write_flcc
-from preprocessing import (
-    build,
-    build_config,
-    decontamination,
-    flcc_layout,
-    records,
-    scan,
-    splits,
-)
+from preprocessing import build, build_config, decontamination, flcc_layout, records, scan, splits
 
 beam_build = pytest.importorskip("preprocessing.beam_build")
 pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")

@@ -1,9 +1,9 @@
 """A pool whose workers are those of an Apache Beam runner.
 
 The stages of a build give a pool a function and its inputs. `BeamPool` writes both into the shared
-directory, runs one step (see `preprocessing.beam_runner`) whose elements are the inputs' numbers,
-and reads the results; so each stage works on a cluster as it is, and the pipeline's own description
-stays small however large the data set is.
+directory, runs one step (see `beam_runner`) whose elements are the inputs' numbers, and reads the
+results; so each stage works on a cluster as it is, and the pipeline's own description stays small
+however large the data set is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Callable, TypeVar
 
 from code_t5 import errors
-from preprocessing import beam_runner, beam_values, parallel
+from preprocessing import parallel
+from preprocessing.beam import beam_runner, beam_values
 
 _Input = TypeVar("_Input")
 _Output = TypeVar("_Output")

@@ -23,7 +23,8 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.storage import atomic, fingerprints
-from preprocessing import beam_exact, beam_files, beam_pool, beam_runner, unit_store
+from preprocessing import unit_store
+from preprocessing.beam import beam_exact, beam_files, beam_pool, beam_runner
 from preprocessing.dedup import apply, buckets, minhash, near, ngram_sets
 
 STARS = "stars"
@@ -96,8 +97,8 @@ def pairs_of_bin(
     else:
         chunks = buckets.crossing_pairs(found, _load(near_dir, "labels.npy"))
     units = _load(near_dir, "survivors.npy")["unit"]
-    signatures = _load(work_dir, apply._SIGNATURES_NAME)
-    limit = minhash.match_limit(threshold, num_sigmas=near._CUT_SIGMAS)
+    signatures = _load(work_dir, apply.SIGNATURES_NAME)
+    limit = minhash.match_limit(threshold, num_sigmas=near.CUT_SIGMAS)
     for first, second in chunks:
         # Low bytes, as in the local search: they agree wherever the numbers do.
         equal = signatures[first].astype(np.uint8) == signatures[second].astype(np.uint8)
@@ -149,14 +150,14 @@ def similar_pairs(
     yield from ()
 
 
-class _TableSearch(near._Search):
+class _TableSearch(near.Search):
     """The local search, with a table of similar pairs in the place of texts."""
 
     def __init__(self, signatures: np.ndarray, config: near.NearDupConfig) -> None:
         super().__init__(signatures, config=config, read_fn=_read_nothing)
         self.similar: set[tuple[int, int]] = set()
 
-    def _link_similar(self, pairs: list[tuple[int, int]]) -> None:
+    def link_similar(self, pairs: list[tuple[int, int]]) -> None:
         for first, second in pairs:
             if self.clusters.find(first) == self.clusters.find(second):
                 continue
@@ -249,10 +250,10 @@ def prepare_near_duplicates(
         pool, work_dir=work_dir, survivors=survivors, threshold=config.threshold,
         num_units=num_units,
     )  # fmt: skip
-    signatures = apply._gather_signatures(work_dir, survivors)
+    signatures = apply.gather_signatures(work_dir, survivors)
     found = _search(steps, signatures, config)
     del signatures
-    pathlib.Path(work_dir, apply._SIGNATURES_NAME).unlink()
+    pathlib.Path(work_dir, apply.SIGNATURES_NAME).unlink()
     np.save(path, found.cluster, allow_pickle=False)
     atomic.write_file(path.with_suffix(".json"), json.dumps(found.counts()).encode("ascii"))
 

@@ -1,0 +1,1 @@
+"""Stages of a build as steps of an Apache Beam runner, for `preprocessing.beam_build`."""
