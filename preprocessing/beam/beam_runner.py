@@ -116,7 +116,7 @@ def _call(element: Any, function: StepFunction) -> Iterator[Any]:
 
 def _show_package_to_children() -> None:
     """Lets processes that are started from here find this package where this process found it."""
-    root = str(pathlib.Path(__file__).resolve().parent.parent)
+    root = str(pathlib.Path(__file__).resolve().parents[2])
     known = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     if root not in known:
         os.environ["PYTHONPATH"] = os.pathsep.join([root, *filter(None, known)])

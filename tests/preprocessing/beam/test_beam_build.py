@@ -23,7 +23,7 @@ from preprocessing import build, build_config, decontamination, flcc_layout, rec
 beam_build = pytest.importorskip("preprocessing.beam_build")
 pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROCESSES = "--runner=DirectRunner --direct_running_mode=multi_processing --direct_num_workers=2"
 
 
@@ -83,11 +83,12 @@ def _config(folder: pathlib.Path, data_dir: str, **changes) -> build_config.Buil
 @contextlib.contextmanager
 def _many_small_pieces():
     """Cuts work units and shards so small that several workers have work."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(flcc_layout, "work_units", functools.partial(flcc_layout.work_units, max_files=9))
-    patch.setattr(records, "plan_shards", functools.partial(records.plan_shards, shard_bytes=6000))
-    yield patch
-    patch.undo()
+    units_fn = functools.partial(flcc_layout.work_units, max_files=9)
+    plans_fn = functools.partial(records.plan_shards, shard_bytes=6000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flcc_layout, "work_units", units_fn)
+        patch.setattr(records, "plan_shards", plans_fn)
+        yield patch
 
 
 def _tree_bytes(folder: pathlib.Path) -> dict[str, bytes]:
