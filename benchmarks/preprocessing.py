@@ -83,7 +83,7 @@ def lay_out(site_packages: pathlib.Path, *, output_dir: pathlib.Path, copies: in
     return size_bytes
 
 
-def _tree_rss_bytes(root_pid: int) -> int:
+def tree_rss_bytes(root_pid: int) -> int:
     """Resident memory of a process and its descendants; pages that they share count twice."""
     parents, resident = {}, {}
     for entry in os.listdir("/proc"):
@@ -113,7 +113,7 @@ class MeasuringClock(build.StageClock):
 
     def _sample(self) -> None:
         while True:
-            stage, size = self._stage, _tree_rss_bytes(os.getpid())
+            stage, size = self._stage, tree_rss_bytes(os.getpid())
             if stage:
                 self.peak_bytes[stage] = max(size, self.peak_bytes.get(stage, 0))
             time.sleep(0.05)

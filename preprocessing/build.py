@@ -14,13 +14,14 @@ the ledger and the reports, to `DATA_DIR/dry_runs/NAME`.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Callable
 
 from code_t5 import command_line
 from code_t5.data import prepared
@@ -95,12 +96,34 @@ def prepare_work_dir(config: BuildConfig, work_dir: pathlib.Path) -> None:
         atomic.write_file(marker, options.encode("ascii"))
 
 
-def build_dataset(config: BuildConfig, clock: StageClock) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class Workers:
+    """Who does the work of a build.
+
+    Attributes:
+      open_pool: Given the work directory, returns the pool, as a context.
+      prepare_fn: Runs between the scan and the comparison, if there is one: does part of the
+        comparison on the workers and leaves it in the work directory.
+    """
+
+    open_pool: Callable[[pathlib.Path], contextlib.AbstractContextManager[parallel.WorkerPool]]
+    prepare_fn: Callable[[parallel.WorkerPool, stages.ScanTotals, pathlib.Path], None] | None = None
+
+
+def _own_processes(config: BuildConfig) -> Workers:
+    num_workers = config.num_workers or parallel.default_num_workers()
+    return Workers(lambda work_dir: parallel.WorkerPool(num_workers))
+
+
+def build_dataset(
+    config: BuildConfig, clock: StageClock, *, workers: Workers | None = None
+) -> dict[str, Any]:
     """Builds a data set, or finds it built; in a dry run, finds out what a build would do.
 
     Args:
       config: What to build.
       clock: Gets the seconds of each stage.
+      workers: Who does it; processes of this machine if None.
 
     Returns:
       The report, as `report.json` holds it.
@@ -112,6 +135,7 @@ def build_dataset(config: BuildConfig, clock: StageClock) -> dict[str, Any]:
       BusyError: Another process builds the same.
     """
     check_config(config)
+    workers = workers or _own_processes(config)
     final_dir = dataset_dir(config.data_dir, config.name)
     # No name of a data set holds a dot.
     place = f"{config.name}.dry_run" if config.dry_run else config.name
@@ -121,9 +145,12 @@ def build_dataset(config: BuildConfig, clock: StageClock) -> dict[str, Any]:
             return publish.read_built(config, final_dir)
         root = flcc_layout.find_v3_root(config.input_dir)
         prepare_work_dir(config, work_dir)
-        with parallel.WorkerPool(config.num_workers or parallel.default_num_workers()) as pool:
+        with workers.open_pool(work_dir) as pool:
             with clock.stage("scan"):
                 totals = stages.scan_input(config, root=root, work_dir=work_dir, pool=pool)
+            if workers.prepare_fn:
+                with clock.stage("prepare"):
+                    workers.prepare_fn(pool, totals, work_dir)
             result = finish_build(config, totals=totals, work_dir=work_dir, pool=pool, clock=clock)
         shutil.rmtree(work_dir, ignore_errors=True)
     return result
@@ -212,15 +239,15 @@ def _prove_lossless(
     return publish.describe_vocabulary(config, vocabulary=vocabulary, checked=checked)
 
 
-def main(argv: Sequence[str]) -> None:
-    """Builds what the flags say and prints the report.
+def run_build(config: BuildConfig, *, workers: Workers | None = None) -> None:
+    """Builds, and prints the report and where everything is.
 
     Args:
-      argv: The program's name, and further files of `--benchmark`.
+      config: What to build.
+      workers: Who does it; processes of this machine if None.
     """
-    config = config_from_flags(argv[1:])
     clock = StageClock()
-    result = build_dataset(config, clock)
+    result = build_dataset(config, clock, workers=workers)
     folder_fn = dry_run_dir if config.dry_run else dataset_dir
     folder = folder_fn(config.data_dir, config.name)
     if not clock.seconds:
@@ -232,6 +259,15 @@ def main(argv: Sequence[str]) -> None:
         print("seconds: " + ", ".join(f"{k} {v:.1f}" for k, v in clock.seconds.items()))
     print(f"report: {folder / publish.HTML_NAME}")
     print(f"{'dry run, nothing was built' if config.dry_run else 'data set'}: {folder}")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Builds what the flags say and prints the report.
+
+    Args:
+      argv: The program's name, and further files of `--benchmark`.
+    """
+    run_build(config_from_flags(argv[1:]))
 
 
 if __name__ == "__main__":
