@@ -211,7 +211,7 @@ def _print_peers(input_dir: pathlib.Path, megabytes: float, num_workers: int) ->
 def _measure(config: build_config.BuildConfig, title: str) -> None:
     clock = MeasuringClock()
     print(f"-- {title}")
-    result = build.build_dataset(config, clock)
+    result = build.build_dataset(config, clock=clock)
     megabytes, num_files = result["size_bytes"] / 1e6, result["num_files"]
     print(f"{num_files:,} files, {megabytes:.1f} MB")
     for stage, seconds in clock.seconds.items():
@@ -268,7 +268,7 @@ def main(argv: Sequence[str]) -> None:
             ),
             vocabulary=build_config.VocabularyConfig(vocab_size=8000, max_sample_bytes=5_000_000),
         )
-        build.build_dataset(config, build.StageClock())
+        build.build_dataset(config, clock=build.StageClock())
         for _ in range(values.repeats):
             _measure(dataclasses.replace(config, overwrite=True), "every stage")
         _measure(dataclasses.replace(_plain(config), overwrite=True), "filters and exact copies")

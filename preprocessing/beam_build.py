@@ -60,6 +60,7 @@ def beam_workers(config: BuildConfig, *, pipeline_options: str) -> build.Workers
       config: What to build.
       pipeline_options: Of Beam and the runner, as on a command line.
     """
+    beam_runner.require_beam()
 
     @contextlib.contextmanager
     def open_pool(work_dir: pathlib.Path) -> Iterator[parallel.WorkerPool]:
@@ -95,7 +96,7 @@ def build_dataset(
     """
     config = with_absolute_paths(config)
     workers = beam_workers(config, pipeline_options=pipeline_options)
-    return build.build_dataset(config, clock, workers=workers)
+    return build.build_dataset(config, clock=clock, workers=workers)
 
 
 def main(argv: Sequence[str]) -> None:

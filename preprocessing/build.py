@@ -116,7 +116,7 @@ def _own_processes(config: BuildConfig) -> Workers:
 
 
 def build_dataset(
-    config: BuildConfig, clock: StageClock, *, workers: Workers | None = None
+    config: BuildConfig, *, clock: StageClock, workers: Workers | None = None
 ) -> dict[str, Any]:
     """Builds a data set, or finds it built; in a dry run, finds out what a build would do.
 
@@ -247,7 +247,7 @@ def run_build(config: BuildConfig, *, workers: Workers | None = None) -> None:
       workers: Who does it; processes of this machine if None.
     """
     clock = StageClock()
-    result = build_dataset(config, clock, workers=workers)
+    result = build_dataset(config, clock=clock, workers=workers)
     folder_fn = dry_run_dir if config.dry_run else dataset_dir
     folder = folder_fn(config.data_dir, config.name)
     if not clock.seconds:

@@ -107,5 +107,5 @@ def small_data_dir(tmp_path_factory):
         splits=splits.SplitConfig(0.2, 0.2),
         vocabulary=build_config.VocabularyConfig(vocab_size=400, max_sample_bytes=200_000),
     )
-    build.build_dataset(config, build.StageClock())
+    build.build_dataset(config, clock=build.StageClock())
     return folder / "data"

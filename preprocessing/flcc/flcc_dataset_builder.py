@@ -91,7 +91,7 @@ class Builder(dataset_builder.FileReaderBuilder):
                 languages=tuple(config.languages),
                 splits=splits.SplitConfig(config.validation_fraction, config.test_fraction),
             ),
-            build.StageClock(),
+            clock=build.StageClock(),
         )
         self.info.read_from_directory(pathlib.Path(self.data_path))
 

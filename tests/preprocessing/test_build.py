@@ -32,7 +32,7 @@ def _config(tmp_path: pathlib.Path, **changes) -> build_config.BuildConfig:
 
 
 def _build(config: build_config.BuildConfig) -> dict:
-    return build.build_dataset(config, build.StageClock())
+    return build.build_dataset(config, clock=build.StageClock())
 
 
 def _folder(config: build_config.BuildConfig) -> pathlib.Path:
@@ -155,7 +155,7 @@ flcc_layout.work_units = lambda branches: units(branches, max_files=6)
 config = build_config.BuildConfig(
     input_dir=sys.argv[1], data_dir=sys.argv[2], name="small", num_workers=1,
     vocabulary=build_config.VocabularyConfig(vocab_size=400, max_sample_bytes=200_000))
-build.build_dataset(config, build.StageClock())
+build.build_dataset(config, clock=build.StageClock())
 """
 
 # In the order in which a build comes to them, so that each run gets further than the one before.
@@ -236,7 +236,7 @@ def test_a_second_build_is_refused_while_one_runs_and_a_finished_one_is_reused(t
     report = _build(config)
     before = _tree_bytes(_folder(config))
     clock = build.StageClock()
-    assert build.build_dataset(config, clock) == report
+    assert build.build_dataset(config, clock=clock) == report
     assert clock.seconds == {}
     assert _tree_bytes(_folder(config)) == before
 

@@ -52,7 +52,7 @@ def bundled_config(tmp_path_factory):
 def built(bundled_config):
     """The report, the ledger and the examples of the bundled data set."""
     config = bundled_config
-    report = build.build_dataset(config, build.StageClock())
+    report = build.build_dataset(config, clock=build.StageClock())
     final = build_config.dataset_dir(config.data_dir, config.name)
     examples = [
         tfrecords.decode_example(data)
@@ -72,7 +72,7 @@ def dry_run_fn(bundled_config):
             config = dataclasses.replace(
                 bundled_config, name=name, dry_run=True, num_workers=1, **_DRY_RUNS[name]
             )
-            build.build_dataset(config, build.StageClock())
+            build.build_dataset(config, clock=build.StageClock())
             folder = build_config.dry_run_dir(config.data_dir, name)
             done[name] = _by_file(ledger.read_rows(folder / "ledger.parquet"))
         return done[name]

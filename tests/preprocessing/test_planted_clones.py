@@ -68,7 +68,7 @@ def _build(root: pathlib.Path, name: str) -> _Built:
         vocabulary=build_config.VocabularyConfig(vocab_size=400, max_sample_bytes=100_000),
         **options,
     )
-    report = build.build_dataset(config, build.StageClock())
+    report = build.build_dataset(config, clock=build.StageClock())
     folder = build_config.dataset_dir(config.data_dir, config.name)
     rows = {
         (row["repository"], row["path"]): row for row in ledger.read_rows(folder / "ledger.parquet")

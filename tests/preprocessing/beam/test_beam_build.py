@@ -105,7 +105,7 @@ def local(tmp_path_factory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("beam")
     _corpus(folder / "in")
     with _many_small_pieces():
-        build.build_dataset(_config(folder, "local"), build.StageClock())
+        build.build_dataset(_config(folder, "local"), clock=build.StageClock())
     return folder
 
 
@@ -141,7 +141,7 @@ def test_direct_runner_gives_the_bytes_of_the_local_build(local):
             _config(local, "direct"), pipeline_options="--runner=DirectRunner", clock=clock
         )
     _check_same(local, "direct")
-    assert {"scan", "near-duplicates", "records", "lossless"} <= set(clock.seconds)
+    assert {"scan", "prepare", "records", "lossless"} <= set(clock.seconds)
 
 
 def test_near_duplicates_come_from_the_steps_and_not_from_the_launcher(local, monkeypatch):
@@ -170,7 +170,7 @@ def test_other_options_give_the_bytes_of_the_local_build_too(tmp_path, changes):
     config = dataclasses.replace(
         config, near_duplicates=dataclasses.replace(config.near_duplicates, **given)
     )
-    build.build_dataset(config, build.StageClock())
+    build.build_dataset(config, clock=build.StageClock())
     config = dataclasses.replace(config, data_dir=str(tmp_path / "beam"))
     beam_build.build_dataset(config, pipeline_options="", clock=build.StageClock())
     _check_same(tmp_path, "beam")
@@ -285,7 +285,7 @@ def test_a_build_that_was_stopped_goes_on_and_on_another_runner_too(local, monke
             with pytest.raises(KeyboardInterrupt):
                 beam_build.build_dataset(config, pipeline_options="", clock=build.StageClock())
         monkeypatch.setattr(scan, "scan_unit", _refuse_to_scan)
-        build.build_dataset(config, build.StageClock())
+        build.build_dataset(config, clock=build.StageClock())
     _check_same(local, "stopped")
 
 
