@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from code_t5 import errors
 from code_t5.storage import fingerprints
 from preprocessing import (
     decisions,
@@ -37,6 +38,7 @@ class Comparison:
       assigned: Split of each repository with a kept file, by split key.
       near_duplicates: Counts for the report.
       groups: Repositories that belong together, with counts for the report.
+      problems: One line each, for the user.
     """
 
     range_paths: tuple[pathlib.Path, ...]
@@ -44,6 +46,7 @@ class Comparison:
     assigned: dict[int, str]
     near_duplicates: dict[str, Any]
     groups: dict[str, Any]
+    problems: tuple[str, ...] = ()
 
     def rows_of_split(self, split: str) -> Iterator[np.ndarray]:
         """Yields the kept rows of a split, see `exact.kept_rows_of_split`."""
@@ -207,7 +210,16 @@ def compare(
         max_fraction=config.max_linked_fraction,
         min_groups=len(splits.wanted_splits(config.splits)),
     )
-    assigned = split_repositories(
-        groups, table=table, kept_keys=_kept_keys(range_paths, decided), config=config.splits
-    )
-    return Comparison(range_paths, decided, assigned, near_counts, groups.as_json())
+    kept_keys = _kept_keys(range_paths, decided)
+    problems: tuple[str, ...] = ()
+    try:
+        assigned = split_repositories(
+            groups, table=table, kept_keys=kept_keys, config=config.splits
+        )
+    except errors.InputError as error:
+        if not config.dry_run:
+            raise
+        # What a build would drop is what is asked for; that it could not be split belongs to that.
+        problems = (f"a build would stop here: {error}",)
+        assigned = dict.fromkeys(kept_keys.tolist(), splits.TRAIN)
+    return Comparison(range_paths, decided, assigned, near_counts, groups.as_json(), problems)

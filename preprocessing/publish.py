@@ -104,6 +104,7 @@ def make_report(
     verdicts = [verdict for verdict in filters.VERDICTS if writer.files[verdict]]
     found = findings.read_findings(written.output_dir / ledger.LEDGER_NAME)
     near = config.near_duplicates
+    problems = (*compared.problems, *totals.problems)
     return {
         "name": config.name,
         "dry_run": config.dry_run,
@@ -111,8 +112,8 @@ def make_report(
         "size_bytes": totals.size_bytes,
         "files_by_verdict": {verdict: writer.files[verdict] for verdict in verdicts},
         "bytes_by_verdict": {verdict: writer.size_bytes[verdict] for verdict in verdicts},
-        "num_problems": len(totals.problems),
-        "problems": list(totals.problems[:_MAX_PROBLEM_LINES]),
+        "num_problems": len(problems),
+        "problems": list(problems[:_MAX_PROBLEM_LINES]),
         "splits": _split_counts(written.shards, found),
         "near_duplicates": {
             "threshold": near.threshold, "verify": near.verify, **compared.near_duplicates

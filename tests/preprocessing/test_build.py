@@ -220,10 +220,14 @@ def test_a_changed_input_is_scanned_again_after_an_interruption(tmp_path, monkey
             _build(config)
     changed = tmp_path / "in/v3/languages/Python/.py/org0/repo0/master/module_0.py"
     changed.write_text(some_code(77))
+    license_path = tmp_path / "in/v3/repositories/org1/repo1/master/LICENSE"
+    license_path.parent.mkdir(parents=True)
+    license_path.write_text("SPDX-License-Identifier: MIT\n")
     _build(config)
     texts = {example["text"] for _, example in _examples(config)}
     assert some_code(77).encode() in texts
     assert some_code(0).encode() not in texts
+    assert {row["license"] for row in _rows(config) if row["repository"] == "org1/repo1"} == {"MIT"}
 
 
 def test_a_second_build_is_refused_while_one_runs_and_a_finished_one_is_reused(tmp_path):
@@ -478,9 +482,12 @@ def test_a_dry_run_is_made_anew_each_time_and_leaves_the_data_set_alone(tmp_path
     config = _config(tmp_path)
     _build(config)
     before = _tree_bytes(_folder(config))
-    strict = dataclasses.replace(config, dry_run=True, license_policy="permissive")
-    with pytest.raises(errors.InputError):
-        _build(strict)
+    strict = dataclasses.replace(config, license_policy="permissive")
+    report = _build(dataclasses.replace(strict, dry_run=True))
+    assert report["files_by_verdict"] == {"license": 40}
+    assert report["problems"][0].startswith("a build would stop here: 0 repositories")
+    with pytest.raises(errors.InputError, match="0 repositories"):
+        _build(dataclasses.replace(strict, name="strict"))
     dry = dataclasses.replace(config, dry_run=True)
     _build(dry)
     write_flcc(tmp_path / "in", {"zoo/new/master/own_1.py": some_code(5)})
