@@ -22,7 +22,7 @@ from typing import Any, cast
 from absl import flags
 
 from code_t5 import command_line
-from preprocessing import build, parallel, stages
+from preprocessing import build, parallel, unit_store
 from preprocessing.beam import beam_near, beam_pool, beam_runner
 from preprocessing.build_config import BuildConfig
 from preprocessing.build_flags import config_from_flags, define_flags
@@ -68,7 +68,7 @@ def beam_workers(config: BuildConfig, *, pipeline_options: str) -> build.Workers
             yield beam_pool.BeamPool(runner, work_dir / "beam")
 
     def prepare(
-        pool: parallel.WorkerPool, totals: stages.ScanTotals, work_dir: pathlib.Path
+        pool: parallel.WorkerPool, totals: unit_store.ScanTotals, work_dir: pathlib.Path
     ) -> None:
         beam_near.prepare_near_duplicates(
             cast(beam_pool.BeamPool, pool),

@@ -20,10 +20,10 @@ import pathlib
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable
 
-from code_t5 import command_line
+from code_t5 import command_line, errors
 from code_t5.data import prepared
 from code_t5.storage import atomic, fingerprints, manifest
 from preprocessing import (
@@ -34,6 +34,7 @@ from preprocessing import (
     parallel,
     publish,
     report,
+    splits,
     stages,
     unit_store,
 )
@@ -107,7 +108,9 @@ class Workers:
     """
 
     open_pool: Callable[[pathlib.Path], contextlib.AbstractContextManager[parallel.WorkerPool]]
-    prepare_fn: Callable[[parallel.WorkerPool, stages.ScanTotals, pathlib.Path], None] | None = None
+    prepare_fn: (
+        Callable[[parallel.WorkerPool, unit_store.ScanTotals, pathlib.Path], None] | None
+    ) = None
 
 
 def _own_processes(config: BuildConfig) -> Workers:
@@ -135,6 +138,7 @@ def build_dataset(
       BusyError: Another process builds the same.
     """
     check_config(config)
+    options = config.options()
     workers = workers or _own_processes(config)
     final_dir = dataset_dir(config.data_dir, config.name)
     # No name of a data set holds a dot.
@@ -142,6 +146,7 @@ def build_dataset(
     work_dir = pathlib.Path(config.data_dir, ".building", place)
     with atomic.lock(work_dir.with_name(f"{place}.lock"), purpose=f"building {config.name}"):
         if not config.dry_run and manifest.is_complete(final_dir) and not config.overwrite:
+            shutil.rmtree(work_dir, ignore_errors=True)
             return publish.read_built(config, final_dir)
         root = flcc_layout.find_v3_root(config.input_dir)
         prepare_work_dir(config, work_dir)
@@ -151,7 +156,9 @@ def build_dataset(
             if workers.prepare_fn:
                 with clock.stage("prepare"):
                     workers.prepare_fn(pool, totals, work_dir)
-            result = finish_build(config, totals=totals, work_dir=work_dir, pool=pool, clock=clock)
+            result = finish_build(
+                config, options=options, totals=totals, work_dir=work_dir, pool=pool, clock=clock
+            )
         shutil.rmtree(work_dir, ignore_errors=True)
     return result
 
@@ -159,7 +166,8 @@ def build_dataset(
 def finish_build(
     config: BuildConfig,
     *,
-    totals: stages.ScanTotals,
+    options: Mapping[str, Any],
+    totals: unit_store.ScanTotals,
     work_dir: pathlib.Path,
     pool: parallel.WorkerPool,
     clock: StageClock,
@@ -168,6 +176,7 @@ def finish_build(
 
     Args:
       config: What to build.
+      options: What `config.options()` was before the scan.
       totals: Of the scan, which left its units in `work_dir`.
       work_dir: The work directory.
       pool: Workers.
@@ -175,40 +184,79 @@ def finish_build(
 
     Returns:
       The report.
+
+    Raises:
+      InputError: A benchmark changed meanwhile, or a split that was asked for got no file.
     """
     with clock.stage("compare"):
-        compared = compare.compare(
-            config,
-            num_units=totals.num_units,
-            num_files=totals.num_files,
-            num_candidates=totals.num_candidates,
-            work_dir=work_dir,
-            pool=pool,
-        )
+        compared = compare.compare(config, totals=totals, work_dir=work_dir)
     with clock.stage("records"):
         written = removal.write_without_leaks(
             compared, threshold=config.near_duplicates.threshold, work_dir=work_dir, pool=pool
         )
+        problems = [] if compared.problems else leak_problems(config, written)
     with clock.stage("ledger"):
-        ledger_path = written.output_dir / ledger.LEDGER_NAME
         writer = stages.write_ledger(
-            ledger_path, work_dir=work_dir, num_units=totals.num_units, compared=compared
+            written.output_dir / ledger.LEDGER_NAME,
+            work_dir=work_dir,
+            num_units=totals.num_units,
+            compared=compared,
         )
         stages.check_counts(writer, totals=totals, written=written.shards)
         result = publish.make_report(
-            config, totals=totals, writer=writer, written=written, compared=compared
+            config,
+            totals=totals,
+            writer=writer,
+            written=written,
+            compared=compared,
+            problems=problems,
         )
     if not config.dry_run:
-        result.update(_prove_lossless(config, written=written, work_dir=work_dir, pool=pool,
-                                      clock=clock))  # fmt: skip
+        result |= _prove_lossless(
+            config, written=written, work_dir=work_dir, pool=pool, clock=clock
+        )
     with clock.stage("publish"):
         texts = unit_store.TextReader(str(work_dir), totals.num_units)
         publish.write_reports(result, output_dir=written.output_dir, read_text=texts.read)
-        if config.dry_run:
-            publish.publish_dry_run(config, output_dir=written.output_dir)
-        else:
-            publish.publish_dataset(config, result=result, written=written)
+        _check_unchanged(config, options)
+        publish.publish(config, result=result, written=written)
     return result
+
+
+def _check_unchanged(config: BuildConfig, options: Mapping[str, Any]) -> None:
+    """Refuses to publish what was made with a benchmark that is another one by now."""
+    if config.options() != options:
+        raise errors.InputError(
+            "a file of --benchmark or --benchmark_allow changed while it was used; wanted the "
+            "same from beginning to end; nothing was published: run the same command again"
+        )
+
+
+def leak_problems(config: BuildConfig, written: removal.WrittenRecords) -> list[str]:
+    """Checks that every split that was asked for has a file left.
+
+    Args:
+      config: What to build.
+      written: The shards.
+
+    Returns:
+      A line for the user where not, in a dry run.
+
+    Raises:
+      InputError: One has none.
+    """
+    present = {shard.split for shard in written.shards}
+    missing = [split for split in splits.wanted_splits(config.splits) if split not in present]
+    if not missing:
+        return []
+    line = (
+        f"no file is left for {', '.join(missing)} after {written.leaks['num_dropped']} files were "
+        "dropped that have a copy in another split; wanted one at least; add repositories, leave "
+        "--no_near_dup out, or set --validation_fraction=0 or --test_fraction=0"
+    )
+    if not config.dry_run:
+        raise errors.InputError(line)
+    return [f"a build would stop here: {line}"]
 
 
 def _prove_lossless(

@@ -112,7 +112,7 @@ def config_from_flags(more_benchmarks: Sequence[str]) -> BuildConfig:
         license_policy=values.license_policy,
         redact=values.redact,
         decontamination=decontamination.DecontaminationConfig(
-            benchmark_paths=(*values.benchmark, *more_benchmarks),
+            benchmark_paths=tuple(sorted({*values.benchmark, *more_benchmarks})),
             fields=tuple(values.benchmark_fields),
             action=values.benchmark_action,
             allow_list_paths=tuple(values.benchmark_allow),

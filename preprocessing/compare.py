@@ -19,7 +19,6 @@ from preprocessing import (
     decisions,
     filters,
     ledger,
-    parallel,
     repository_groups,
     splits,
     unit_store,
@@ -172,34 +171,25 @@ def _kept_keys(range_paths: tuple[pathlib.Path, ...], decided: decisions.Decisio
 
 
 def compare(
-    config: BuildConfig,
-    *,
-    num_units: int,
-    num_files: int,
-    num_candidates: int,
-    work_dir: pathlib.Path,
-    pool: parallel.WorkerPool,
+    config: BuildConfig, *, totals: unit_store.ScanTotals, work_dir: pathlib.Path
 ) -> Comparison:
     """Finds copies, puts repositories that share them together, and splits.
 
     Args:
       config: What to build.
-      num_units: Number of scanned units.
-      num_files: Ledger lines.
-      num_candidates: Records in all units.
+      totals: Of the scan.
       work_dir: The work directory of a finished scan.
-      pool: Workers.
 
     Returns:
       What was decided.
     """
-    decided = decisions.create(work_dir, num_files)
-    folder = str(work_dir)
+    decided = decisions.create(work_dir, totals.num_files)
+    folder, num_units = str(work_dir), totals.num_units
     range_paths = exact.find_exact_duplicates(
-        folder, num_units=num_units, num_candidates=num_candidates, decided=decided
+        folder, num_units=num_units, num_candidates=totals.num_candidates, decided=decided
     )
     near_counts = apply.find_near_duplicates(
-        folder, num_units=num_units, decided=decided, config=config.near_duplicates, pool=pool
+        folder, num_units=num_units, decided=decided, config=config.near_duplicates
     )
     table = list_repositories(_count_candidates(folder, num_units))
     indexes = map(functools.partial(unit_store.read_index, folder), range(num_units))

@@ -15,6 +15,7 @@ that `paths.json` gives is ever opened.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import pathlib
@@ -27,6 +28,8 @@ from code_t5 import errors
 # paths.json of the largest repositories is a few MB.
 _MAX_PATHS_JSON_BYTES = 64 << 20
 _MAX_PATH_LENGTH = 4096
+# Of a path that is not used, in a warning.
+_MAX_SHOWN = 100
 
 
 class FileEntry(NamedTuple):
@@ -86,6 +89,12 @@ class Branch(NamedTuple):
             self.root, "languages", self.language, self.extension,
             self.organization, self.repository, self.branch,
         )  # fmt: skip
+
+    @property
+    def has_own_metadata(self) -> bool:
+        """Whether no folder on the way to `paths_json` is a symbolic link."""
+        folder = self.paths_json.parent
+        return not any(path.is_symlink() for path in (folder, *folder.parents[:3]))
 
     @property
     def paths_json(self) -> pathlib.Path:
@@ -275,6 +284,37 @@ def work_units(
         yield WorkUnit(unit_index, first_file_id, tuple(groups))
 
 
+def read_bounded(path: str | os.PathLike[str], limit: int) -> bytes:
+    """Reads at most `limit + 1` bytes of a plain file, whatever the name has become meanwhile.
+
+    Args:
+      path: The file; a link is not followed.
+      limit: In bytes.
+
+    Returns:
+      The beginning of the file.
+
+    Raises:
+      OSError: It cannot be read, or is no plain file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a plain file any more")
+        pieces = []
+        left = limit + 1
+        while left > 0:
+            piece = os.read(descriptor, min(left, status.st_size + 1))
+            if not piece:
+                break
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
+
+
 def is_safe_path(path: str) -> bool:
     """Says whether a path stays inside the repository that it is said to be in.
 
@@ -299,12 +339,13 @@ def read_paths(branch: Branch) -> tuple[dict[str, str], list[str]]:
       each thing that was wrong. A branch without the file has no paths, which is no problem.
     """
     file = branch.paths_json
+    if not branch.has_own_metadata:
+        return {}, [f"{file} lies behind a symbolic link; wanted a folder; its paths are not used"]
     try:
-        if file.is_symlink():
-            return {}, [f"{file} is a symbolic link; wanted a file; its paths are not used"]
-        if file.stat().st_size > _MAX_PATHS_JSON_BYTES:
+        data = read_bounded(file, _MAX_PATHS_JSON_BYTES)
+        if len(data) > _MAX_PATHS_JSON_BYTES:
             return {}, [f"{file} is over {_MAX_PATHS_JSON_BYTES} bytes; its paths are not used"]
-        value = json.loads(file.read_bytes())
+        value = json.loads(data)
     except FileNotFoundError:
         return {}, []
     except (OSError, ValueError, RecursionError) as error:
@@ -319,8 +360,11 @@ def read_paths(branch: Branch) -> tuple[dict[str, str], list[str]]:
         if isinstance(path, str) and is_safe_path(path):
             paths[name] = path.encode("utf-8", errors="replace").decode("utf-8")
         else:
-            unsafe.append(str(path))
-    problems = [f"{file} names {path!r}, which leaves the repository; not used" for path in unsafe]
+            unsafe.append(str(path)[:_MAX_SHOWN])
+    problems = [
+        f"{file} names {path!r}, which is no path inside the repository; not used"
+        for path in unsafe
+    ]
     return paths, problems[:3]
 
 

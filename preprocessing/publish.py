@@ -21,7 +21,7 @@ from preprocessing import (
     records,
     report,
     splits,
-    stages,
+    unit_store,
 )
 from preprocessing.build_config import BuildConfig, dataset_dir, dry_run_dir
 from preprocessing.leaks import measure, removal
@@ -84,10 +84,11 @@ def read_built(config: BuildConfig, final_dir: pathlib.Path) -> dict[str, Any]:
 def make_report(
     config: BuildConfig,
     *,
-    totals: stages.ScanTotals,
+    totals: unit_store.ScanTotals,
     writer: ledger.LedgerWriter,
     written: removal.WrittenRecords,
     compared: compare.Comparison,
+    problems: Sequence[str],
 ) -> dict[str, Any]:
     """Collects every number of a data set but those of its vocabulary.
 
@@ -97,6 +98,7 @@ def make_report(
       writer: Of the ledger, closed.
       written: The shards, with the ledger beside them.
       compared: What was decided by comparing.
+      problems: One line each, for the user, beside those of the scan and the comparison.
 
     Returns:
       JSON values, the same for the same input.
@@ -104,7 +106,7 @@ def make_report(
     verdicts = [verdict for verdict in filters.VERDICTS if writer.files[verdict]]
     found = findings.read_findings(written.output_dir / ledger.LEDGER_NAME)
     near = config.near_duplicates
-    problems = (*compared.problems, *totals.problems)
+    problems = (*compared.problems, *problems, *totals.problems)
     return {
         "name": config.name,
         "dry_run": config.dry_run,
@@ -182,13 +184,24 @@ def write_reports(
     atomic.write_file(output_dir / HTML_NAME, page)
 
 
-def publish_dry_run(config: BuildConfig, *, output_dir: pathlib.Path) -> None:
-    """Gives what a dry run found out its place; the shards that it measured are removed.
+def publish(
+    config: BuildConfig, *, result: dict[str, Any], written: removal.WrittenRecords
+) -> None:
+    """Gives the data set, or what a dry run found out, its place.
 
     Args:
       config: What was asked for.
-      output_dir: Holds the ledger and the reports; gone afterwards.
+      result: The report.
+      written: The shards; ledger and reports are beside them. The folder is gone afterwards.
     """
+    if config.dry_run:
+        _publish_dry_run(config, written.output_dir)
+    else:
+        _publish_dataset(config, result=result, written=written)
+
+
+def _publish_dry_run(config: BuildConfig, output_dir: pathlib.Path) -> None:
+    """Gives what a dry run found out its place; the shards that it measured are removed."""
     for path in sorted(output_dir.iterdir()):
         if path.name not in _REPORT_NAMES:
             path.unlink()
@@ -210,16 +223,10 @@ def publish_dry_run(config: BuildConfig, *, output_dir: pathlib.Path) -> None:
     atomic.publish_directory(output_dir, final_dir)
 
 
-def publish_dataset(
+def _publish_dataset(
     config: BuildConfig, *, result: dict[str, Any], written: removal.WrittenRecords
 ) -> None:
-    """Writes TFDS metadata and manifest, and gives the finished folder its name.
-
-    Args:
-      config: What was asked for.
-      result: The report.
-      written: The shards; ledger and reports are beside them. The folder is gone afterwards.
-    """
+    """Writes TFDS metadata and manifest, and gives the finished folder its name."""
     output_dir = written.output_dir
     records.write_tfds_metadata(output_dir, name=config.name, written=written.shards)
     hashes = {shard.name: shard.sha256 for shard in written.shards}

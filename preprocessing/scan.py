@@ -1,7 +1,7 @@
 """The scan: reads each source file of a work unit once and decides on it alone.
 
-A file goes through the filters, its licence is found, personal data and secrets are replaced, and
-what it shares with benchmarks is found; the *content* is the text that comes out of all that. A
+A file goes through the filters, its licence and what it shares with benchmarks are found, and
+personal data and secrets are replaced; the *content* is the text that comes out of all that. A
 *candidate* is a file that is still wanted then: it has a record, and a *sketch* for finding near-
 duplicates (`preprocessing.dedup.minhash`). Everything happens in memory and depends on nothing but
 the unit and the options, so that a pool of processes and a Beam pipeline run the same function;
@@ -11,11 +11,10 @@ the unit and the options, so that a pool of processes and a Beam pipeline run th
 from __future__ import annotations
 
 import dataclasses
-import errno
 import hashlib
 import os
-import stat
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -99,24 +98,14 @@ def text_of_record(record: bytes) -> bytes:
     return text if isinstance(text, bytes) else b""
 
 
-def _read_bounded(path: str, limit: int) -> bytes:
-    """Reads at most `limit + 1` bytes of a plain file, whatever the name has become meanwhile."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a plain file any more")
-        pieces = []
-        left = limit + 1
-        while left > 0:
-            piece = os.read(descriptor, min(left, status.st_size + 1))
-            if not piece:
-                break
-            pieces.append(piece)
-            left -= len(piece)
-        return b"".join(pieces)
-    finally:
-        os.close(descriptor)
+def extension_of_record(record: bytes) -> str:
+    """Returns the extension, with its dot, of the file in a framed record.
+
+    Args:
+      record: As `ScannedUnit.records` and the shards hold it.
+    """
+    path = tfrecords.decode_example(tfrecords.unframe_record(record))["path"]
+    return os.path.splitext(path.decode("utf-8"))[1] if isinstance(path, bytes) else ""
 
 
 def _decide_entry(
@@ -132,7 +121,7 @@ def _decide_entry(
     if entry.size_bytes > config.max_file_bytes:
         return filters.TOO_LARGE, b""
     try:
-        raw = _read_bounded(f"{folder}{os.sep}{entry.name}", config.max_file_bytes)
+        raw = flcc_layout.read_bounded(f"{folder}{os.sep}{entry.name}", config.max_file_bytes)
     except FileNotFoundError:
         return filters.VANISHED, b""
     except OSError:
@@ -203,6 +192,15 @@ def decontaminate(
     return None if is_changed else ngrams
 
 
+class _Wanted(NamedTuple):
+    """A file that is still wanted: its ledger line, content, extension and split key."""
+
+    row: ledger.Row
+    content: bytes
+    extension: str
+    split_key: int
+
+
 class _UnitScanner:
     """Collects what one unit leaves behind."""
 
@@ -211,8 +209,7 @@ class _UnitScanner:
         self.config = config
         self.rows: list[ledger.Row] = []
         self.problems: list[str] = []
-        # Still wanted: ledger line, content, split key.
-        self._wanted: list[tuple[ledger.Row, bytes, int]] = []
+        self._wanted: list[_Wanted] = []
 
     def scan_group(
         self, branch: flcc_layout.Branch, entries: tuple[flcc_layout.FileEntry, ...]
@@ -227,7 +224,9 @@ class _UnitScanner:
             )
         folder = os.fspath(branch.files_dir)
         printable = flcc_layout.printable_name
-        of_repository = licenses.find_repository_license(branch.paths_json.parent)
+        of_repository = licenses.UNKNOWN
+        if branch.has_own_metadata:
+            of_repository = licenses.find_repository_license(branch.paths_json.parent)
         shared = {
             "language": printable(branch.language),
             "repository": printable(branch.full_name),
@@ -264,23 +263,35 @@ class _UnitScanner:
         of_repository: licenses.License,
         split_key: int,
     ) -> None:
-        """Decides by licence, and takes out what must not be trained on."""
-        config = self.config
-        found = licenses.find_file_license(content)
-        if not found.expression:
-            found = of_repository
+        """Finds the licence and decides by it."""
+        found = licenses.choose(licenses.find_file_license(content), of_repository)
         row["license"] = found.expression or None
         row["license_source"] = found.source or None
-        if not licenses.is_allowed(found.expression, config.license_policy):
+        if licenses.is_allowed(found.expression, self.config.license_policy):
+            self._wanted.append(_Wanted(row, content, branch.extension, split_key))
+        else:
             row["verdict"] = filters.LICENSE
-        content = redact_content(content, row=row, extension=branch.extension, mode=config.redact)
-        self._wanted.append((row, content, split_key))
+            row["content_hash"] = hashlib.sha256(content).hexdigest()
+
+    def _redact(self, contents: list[bytes]) -> list[int]:
+        """Redacts the contents in place; returns which of them changed."""
+        changed = []
+        for i, (wanted, content) in enumerate(zip(self._wanted, contents)):
+            contents[i] = redact_content(
+                content, row=wanted.row, extension=wanted.extension, mode=self.config.redact
+            )
+            if contents[i] != content:
+                changed.append(i)
+        return changed
 
     def finish(self) -> ScannedUnit:
-        """Compares with benchmarks, and makes records and sketches."""
-        rows = [row for row, _, _ in self._wanted]
-        contents = [content for _, content, _ in self._wanted]
+        """Compares with benchmarks, redacts, and makes records and sketches."""
+        contents = [wanted.content for wanted in self._wanted]
+        rows = [wanted.row for wanted in self._wanted]
+        # Before redaction: a benchmark may hold an address as well.
         ngrams = decontaminate(contents, rows=rows, config=self.config.decontamination)
+        if self._redact(contents):
+            ngrams = None
         for row, content in zip(rows, contents):
             row["content_hash"] = hashlib.sha256(content).hexdigest()
         kept = [i for i, row in enumerate(rows) if row["verdict"] == filters.KEPT]
@@ -306,7 +317,7 @@ class _UnitScanner:
     def _make_records(self, kept: list[int], contents: list[bytes]) -> tuple[np.ndarray, bytes]:
         records, index, offset = [], [], 0
         for position, (i, content) in enumerate(zip(kept, contents)):
-            row, _, split_key = self._wanted[i]
+            row, _, _, split_key = self._wanted[i]
             record = encode_record(row, content)
             index.append(
                 (

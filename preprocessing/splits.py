@@ -59,7 +59,8 @@ def check_config(config: SplitConfig) -> None:
       InputError: A fraction is negative, or nothing is left for train.
     """
     fractions = (config.validation_fraction, config.test_fraction)
-    if min(fractions) < 0 or sum(fractions) >= 1:
+    # Written so that what is no number fails as well.
+    if not (min(fractions) >= 0 and sum(fractions) < 1):
         raise errors.InputError(
             f"--validation_fraction and --test_fraction are {fractions[0]} and {fractions[1]}; "
             "wanted two numbers from 0 whose sum is below 1; change them"

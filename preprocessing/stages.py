@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import functools
 import os
 import pathlib
@@ -28,28 +27,9 @@ from preprocessing import (
 from preprocessing.build_config import BuildConfig, vocabulary_dir
 
 
-@dataclasses.dataclass(frozen=True)
-class ScanTotals:
-    """Sums over all scanned units.
-
-    Attributes:
-      num_units: Work units.
-      num_files: Ledger lines.
-      size_bytes: Of the input files.
-      num_candidates: Files with a record.
-      problems: One line each, for the user; paths are relative to the `v3` folder.
-    """
-
-    num_units: int
-    num_files: int
-    size_bytes: int
-    num_candidates: int
-    problems: tuple[str, ...]
-
-
 def add_up(
     config: BuildConfig, *, root: pathlib.Path, summaries: Iterable[unit_store.UnitSummary]
-) -> ScanTotals:
+) -> unit_store.ScanTotals:
     """Adds up what the units say of themselves.
 
     Args:
@@ -76,14 +56,14 @@ def add_up(
             f"{root} holds no files of {', '.join(config.languages)}; wanted "
             "languages/<Language>/.<ext>/<org>/<repository>/<branch>/<file>; check --language"
         )
-    return ScanTotals(
+    return unit_store.ScanTotals(
         sums["units"], sums["files"], sums["bytes"], sums["candidates"], tuple(problems)
     )
 
 
 def scan_input(
     config: BuildConfig, *, root: pathlib.Path, work_dir: pathlib.Path, pool: parallel.WorkerPool
-) -> ScanTotals:
+) -> unit_store.ScanTotals:
     """Scans every work unit of the input.
 
     Args:
@@ -175,7 +155,7 @@ def write_ledger(
 
 
 def check_counts(
-    writer: ledger.LedgerWriter, *, totals: ScanTotals, written: Sequence[records.Shard]
+    writer: ledger.LedgerWriter, *, totals: unit_store.ScanTotals, written: Sequence[records.Shard]
 ) -> None:
     """Checks that ledger, input and records add up.
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.storage import atomic, fingerprints
-from preprocessing import flcc_layout, ledger, scan
+from preprocessing import flcc_layout, ledger, redaction, scan
 
 _DATA_SUFFIXES = ("records", "npy", "signatures.npy", "parquet")
 
@@ -42,6 +42,25 @@ class UnitSummary:
     """
 
     unit_index: int
+    num_files: int
+    size_bytes: int
+    num_candidates: int
+    problems: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class ScanTotals:
+    """Sums over all scanned units.
+
+    Attributes:
+      num_units: Work units.
+      num_files: Ledger lines.
+      size_bytes: Of the input files.
+      num_candidates: Files with a record.
+      problems: One line each, for the user; paths are relative to the `v3` folder.
+    """
+
+    num_units: int
     num_files: int
     size_bytes: int
     num_candidates: int
@@ -218,7 +237,7 @@ def read_texts(positions: np.ndarray, *, rows: np.ndarray, work_dir: str) -> lis
 
 
 class TextReader:
-    """Reads contents of candidates by `file_id`."""
+    """Reads contents of candidates by `file_id`, to be looked at."""
 
     def __init__(self, work_dir: str, num_units: int) -> None:
         """Looks where each unit begins.
@@ -233,7 +252,7 @@ class TextReader:
         self._firsts = [int(first[0]) for _, first in firsts if len(first)]
 
     def read(self, file_id: int) -> str | None:
-        """Returns a file's content, or None for a file that has no record.
+        """Returns a file's content, redacted, or None for a file that has no record.
 
         Args:
           file_id: Which file.
@@ -245,8 +264,11 @@ class TextReader:
         positions = np.flatnonzero(index["file_id"] == file_id)
         if not len(positions):
             return None
-        (content,) = read_texts(positions, rows=index, work_dir=self._work_dir)
-        return content.decode("utf-8")
+        (record,) = read_records(index[positions], self._work_dir)
+        content, extension = scan.text_of_record(record), scan.extension_of_record(record)
+        # Nothing that redaction finds is shown, even where the data set keeps it.
+        spans = redaction.find_spans(content, extension=extension)
+        return redaction.replace_spans(content, spans).decode("utf-8")
 
 
 def hash_prefixes(index: np.ndarray) -> np.ndarray:

@@ -48,6 +48,7 @@ class FlccDataSource(seqio.TfdsDataSource):
             f"{prepared.DATASET_NAME}/{dataset.name}:{dataset.version}", tfds_data_dir=data_dir
         )
         self.dataset = dataset
+        self._version = dataset.version
         self._vocabulary = vocabulary
 
     def check(self) -> None:
@@ -55,10 +56,16 @@ class FlccDataSource(seqio.TfdsDataSource):
 
         Raises:
           NotBuiltError: It is not there.
-          ArtifactError: It is damaged.
+          ArtifactError: It is damaged, or another version than when this was constructed.
           VocabularyMismatchError: It was built with another vocabulary.
         """
         built = self.dataset.read_manifest()
+        if self.dataset.version != self._version:
+            raise errors.ArtifactError(
+                f"the data set {self.dataset.name} has become version {self.dataset.version} since "
+                f"its Task was registered for {self._version}; wanted the same; start the program "
+                "again"
+            )
         wanted, found = built["vocabulary_fingerprint"], self._vocabulary.fingerprint
         if wanted != found:
             raise errors.VocabularyMismatchError(

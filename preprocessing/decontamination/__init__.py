@@ -55,17 +55,26 @@ def _stamp(path: str) -> tuple[int, ...]:
 
 @functools.lru_cache(maxsize=8)
 def _read_benchmark(
-    path: str, *, fields: tuple[str, ...], stamp: tuple[int, ...]
+    path: str, *, fields: tuple[str, ...], stamp: tuple[int, ...], name: str
 ) -> benchmark_files.BenchmarkFile:
     del stamp
-    return benchmark_files.read_benchmark(path, fields=fields)
+    return benchmark_files.read_benchmark(path, fields=fields, name=name)
 
 
 def _read_benchmarks(config: DecontaminationConfig) -> list[benchmark_files.BenchmarkFile]:
     return [
-        _read_benchmark(path, fields=config.fields, stamp=_stamp(path))
-        for path in config.benchmark_paths
+        _read_benchmark(path, fields=config.fields, stamp=_stamp(path), name=name)
+        for path, name in zip(config.benchmark_paths, _names(config.benchmark_paths))
     ]
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    """Returns the files' names, with as many folders before each as tell them apart."""
+    parts = [os.path.abspath(path).split(os.sep) for path in paths]
+    depth = 1
+    while len({tuple(names[-depth:]) for names in parts}) < len(set(map(tuple, parts))):
+        depth += 1
+    return ["/".join(names[-depth:]) for names in parts]
 
 
 def _read_snippets(config: DecontaminationConfig) -> list[bytes]:

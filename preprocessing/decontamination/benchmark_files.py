@@ -63,7 +63,7 @@ class BenchmarkFile(NamedTuple):
     """One benchmark file as read.
 
     Attributes:
-      name: Its file name, without folders.
+      name: Its file name, with folders where that is needed to tell it from another.
       sha256: Of its bytes on the disk.
       num_entries: Objects in it.
       texts: Their strings, in the file's order.
@@ -238,13 +238,14 @@ def _texts_of(
                 yield f"{field} docstring", docstring
 
 
-def read_benchmark(path: str, *, fields: Sequence[str] = ()) -> BenchmarkFile:
+def read_benchmark(path: str, *, fields: Sequence[str] = (), name: str = "") -> BenchmarkFile:
     """Reads one benchmark file.
 
     Args:
       path: JSON Lines, or that compressed with gzip, whatever its name.
       fields: Fields to take; every entry has one of them, and each is in some entry. Empty for
         those of `DEFAULT_FIELDS` that are there.
+      name: What the file is called in what is found; empty for its own name.
 
     Returns:
       The file's texts.
@@ -254,7 +255,7 @@ def read_benchmark(path: str, *, fields: Sequence[str] = ()) -> BenchmarkFile:
     """
     texts: list[BenchmarkText] = []
     seen: set[str] = set()
-    name, num_entries = printable_path(os.path.basename(path)), 0
+    name, num_entries = printable_path(name or os.path.basename(path)), 0
     wanted = tuple(fields) or DEFAULT_FIELDS
     with open_plain_file(path, flag="--benchmark") as raw:
         hashing = _HashingReader(raw)

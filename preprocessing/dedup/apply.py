@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from code_t5.storage import atomic, fingerprints
-from preprocessing import decisions, parallel, unit_store
+from preprocessing import decisions, unit_store
 from preprocessing.dedup import minhash, near
 
 SIGNATURES_NAME = "near-signatures.npy"
@@ -118,7 +118,6 @@ def find_near_duplicates(
     num_units: int,
     decided: decisions.Decisions,
     config: near.NearDupConfig,
-    pool: parallel.WorkerPool,
 ) -> dict[str, object]:
     """Finds near-duplicates among the candidates that exact deduplication kept.
 
@@ -130,7 +129,6 @@ def find_near_duplicates(
       num_units: Number of scanned units.
       decided: After exact deduplication; gets the decisions.
       config: The threshold, and whether pairs are verified.
-      pool: Workers.
 
     Returns:
       The counts of the report's `near_duplicates`.

@@ -76,6 +76,9 @@ _NOTHING_SAID = frozenset({"", "none", "noassertion", "unknown"})
 _MAX_EXPRESSION_LENGTH = 300
 _MAX_NESTING = 20
 _OPERATORS = re.compile(r"(\(|\)|/|\||(?<![\w.\-])(?:AND|OR|WITH)(?![\w.\-]))", re.I)
+_OTHER = "other"
+# Sixteen letters and digits in a row, digits among them.
+_COULD_BE_KEY = re.compile(r"(?=[A-Za-z]{0,15}[0-9])[A-Za-z0-9]{16}")
 _NOT_IN_IDENTIFIER = re.compile(r"[^A-Za-z0-9.\-]+")
 
 
@@ -112,8 +115,13 @@ def _identifier(name: str) -> str:
             return known
     for reference in (_LICENSE_REF, _ADDITION_REF):
         if key.startswith(reference.lower()):
-            return reference + text[len(reference) :]
-    return f"{_LICENSE_REF}{text}" if text else ""
+            return reference + _own_name(text[len(reference) :])
+    return f"{_LICENSE_REF}{_own_name(text)}" if text else ""
+
+
+def _own_name(name: str) -> str:
+    """Returns a name that SPDX does not know, unless it could be a key: names are published."""
+    return _OTHER if _COULD_BE_KEY.search(name) else name
 
 
 def _pieces(text: str) -> list[str]:

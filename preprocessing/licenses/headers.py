@@ -27,6 +27,8 @@ _PLAIN = bytes(
     0x20 if byte in _TO_SPACE else byte + 32 if 0x41 <= byte <= 0x5A else byte
     for byte in range(256)
 )
+# Byte-order mark and no-break space, in UTF-8.
+_ENCODED = ((b"\xef\xbb\xbf", b""), (b"\xc2\xa0", b" "))
 # Every wording that the table knows has one of these; most files without a header have none.
 _CHEAP_TESTS = (b"icen", b"ICEN", b"ermission", b"edistribution", b"ublic domain", b"onfidential")
 
@@ -72,6 +74,9 @@ def plain_text(text: bytes) -> bytes:
     >>> plain_text(b"# The MIT\n# License (MIT)")
     b' the mit license mit '
     """
+    for mark, plain in _ENCODED:
+        if mark in text:
+            text = text.replace(mark, plain)
     return b" " + b" ".join(text.translate(_PLAIN).split()) + b" "
 
 
@@ -104,6 +109,8 @@ def find_tags(content: bytes) -> str:
         if _is_in_comment(content[line_start:start]):
             value = _VALUE.match(content[value_start : value_start + _MAX_VALUE_BYTES])
             text = value.group().decode("ascii") if value else ""
+            if content[value_start + len(text) :][:1] == b"@":
+                text = ""  # an address, not a licence
             # A value that has no end here is nonsense.
             text = text.rstrip(" -/,|") if len(text) < _MAX_VALUE_BYTES else ""
             expression = expressions.normalize(text)

@@ -82,6 +82,8 @@ def license_of_text(data: bytes) -> str:
     Returns:
       SPDX expression of what it names at its beginning; '' if it names none that is known.
     """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        data = data.decode("utf-16", errors="replace").encode("utf-8")
     tagged = headers.find_tags(data)
     if tagged:
         return tagged

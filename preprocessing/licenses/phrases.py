@@ -51,6 +51,19 @@ GROUPS: tuple[tuple[bytes, tuple[tuple[bytes, str], ...]], ...] = (
         ),
     ),
     (b" expat license", ((b" expat license", "MIT"),)),
+    # Take away what the licence beside them grants.
+    (b" commons clause", ((b" commons clause", "LicenseRef-Commons-Clause"),)),
+    (
+        b" noncommercial",
+        (
+            (b" attribution noncommercial", "LicenseRef-noncommercial"),
+            (b" polyform noncommercial license", "LicenseRef-noncommercial"),
+        ),
+    ),
+    (
+        b" non commercial",
+        ((b" attribution non commercial", "LicenseRef-noncommercial"),),
+    ),
     (
         b" permission is hereby granted",
         (

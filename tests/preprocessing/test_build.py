@@ -14,7 +14,7 @@ import pytest
 from code_t5 import errors
 from code_t5.storage import atomic, tfrecords
 from fakes import some_code, write_code_repositories, write_flcc
-from preprocessing import build, build_config, ledger, scan, splits
+from preprocessing import build, build_config, flcc_layout, ledger, scan, splits
 
 # Pieces enough for the words of the fakes, few enough to train in a moment.
 _VOCABULARY = build_config.VocabularyConfig(vocab_size=400, max_sample_bytes=200_000)
@@ -306,14 +306,14 @@ def test_an_input_without_files_is_refused(tmp_path):
 def test_a_file_that_vanishes_while_it_is_read_is_named(tmp_path, monkeypatch):
     write_code_repositories(tmp_path / "in")
     victim = tmp_path / "in/v3/languages/Python/.py/org0/repo0/master/module_0.py"
-    original = scan._read_bounded
+    original = flcc_layout.read_bounded
 
     def vanishing(path, limit):
         if path == str(victim):
             victim.unlink(missing_ok=True)
         return original(path, limit)
 
-    monkeypatch.setattr(scan, "_read_bounded", vanishing)
+    monkeypatch.setattr(flcc_layout, "read_bounded", vanishing)
     config = _config(tmp_path)
     report = _build(config)
     assert report["files_by_verdict"]["vanished"] == 1
@@ -332,9 +332,9 @@ def test_a_file_that_becomes_a_link_or_a_pipe_is_not_opened(tmp_path):
     assert report["files_by_verdict"]["symbolic_link"] == 1
     assert report["files_by_verdict"]["not_regular"] == 1
     with pytest.raises(OSError):
-        scan._read_bounded(str(folder / "link_9.py"), 100)
+        flcc_layout.read_bounded(str(folder / "link_9.py"), 100)
     with pytest.raises(OSError, match="not a plain file"):
-        scan._read_bounded(str(folder / "pipe_9.py"), 100)
+        flcc_layout.read_bounded(str(folder / "pipe_9.py"), 100)
 
 
 def _run_program(config: build_config.BuildConfig, *extra: str, **options):

@@ -128,7 +128,7 @@ def _paths(tmp_path, value):
 def test_paths_json_gives_paths_and_drops_unsafe_ones(tmp_path):
     paths, problems = _paths(tmp_path, {"a_1.py": "src/a.py", "b_1.py": "../../outside.py", "c": 3})
     assert paths == {"a_1.py": "src/a.py"}
-    assert "names '../../outside.py', which leaves the repository" in problems[0]
+    assert "names '../../outside.py', which is no path inside the repository" in problems[0]
     assert "names '3'" in problems[1]
 
 

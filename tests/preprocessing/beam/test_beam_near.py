@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fakes import write_flcc
-from preprocessing import build_config, decisions, flcc_layout, parallel, stages
+from preprocessing import build_config, decisions, flcc_layout, parallel, stages, unit_store
 from preprocessing.beam import beam_near, beam_pool, beam_runner
 from preprocessing.dedup import apply, exact, near
 
@@ -48,7 +48,7 @@ def _scanned(tmp_path: pathlib.Path, files: dict[str, str], monkeypatch):
     return work_dir, stages.scan_input(config, root=root, work_dir=work_dir, pool=pool)
 
 
-def _prepare(work_dir: pathlib.Path, totals: stages.ScanTotals, config: near.NearDupConfig):
+def _prepare(work_dir: pathlib.Path, totals: unit_store.ScanTotals, config: near.NearDupConfig):
     with beam_runner.StepRunner("") as runner:
         beam_near.prepare_near_duplicates(
             beam_pool.BeamPool(runner, work_dir / "beam"),
@@ -59,7 +59,7 @@ def _prepare(work_dir: pathlib.Path, totals: stages.ScanTotals, config: near.Nea
         )
 
 
-def _compare_locally(work_dir: pathlib.Path, totals: stages.ScanTotals, config):
+def _compare_locally(work_dir: pathlib.Path, totals: unit_store.ScanTotals, config):
     """Returns counts and decisions, from what lies in the work directory if it is there."""
     decided = decisions.create(work_dir, totals.num_files)
     exact.find_exact_duplicates(
@@ -73,7 +73,6 @@ def _compare_locally(work_dir: pathlib.Path, totals: stages.ScanTotals, config):
         num_units=totals.num_units,
         decided=decided,
         config=config,
-        pool=parallel.WorkerPool(1),
     )
     return counts, np.array(decided.duplicate_of), np.array(decided.cluster_id)
 
