@@ -158,7 +158,7 @@ def decontaminate(
     *,
     rows: Sequence[ledger.Row],
     config: decontamination.DecontaminationConfig,
-) -> tokens.NgramBatch | None:
+) -> tuple[tokens.NgramBatch | None, list[int]]:
     """Drops or cuts off what holds part of a benchmark.
 
     Args:
@@ -167,18 +167,17 @@ def decontaminate(
       config: Which benchmarks, and what to do.
 
     Returns:
-      The 5-grams of the contents, unless none were made or a content changed.
+      The 5-grams of the contents as they were, None without benchmarks; which were cut off.
     """
     if not config.benchmark_paths:
-        return None
+        return None, []
     batch = tokens.hash_tokens(contents)
     ngrams = tokens.ngram_hashes(batch, ngram_sets.NGRAM_SIZE)
     benchmarks = decontamination.load_benchmarks(config)
-    is_changed = False
+    cut = []
     for index, found in enumerate(benchmarks.find(contents, tokens=batch, ngrams=ngrams)):
         if not found:
             continue
-        is_changed = True
         row = rows[index]
         row["contamination"] = decontamination.describe(found)
         left = b""
@@ -187,9 +186,27 @@ def decontaminate(
         if left.strip():
             row["truncated"] = True
             contents[index] = left
+            cut.append(index)
         else:
             row["verdict"] = filters.BENCHMARK
-    return None if is_changed else ngrams
+    return ngrams, cut
+
+
+def _sketch(
+    contents: Sequence[bytes], ngrams: tokens.NgramBatch | None, changed: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sketches texts, given the 5-grams that they had before some of them changed.
+
+    Returns:
+      Signatures, uint32 `[num_texts, 256]`, and numbers of 5-grams, int64 `[num_texts]`.
+    """
+    if ngrams is None:
+        ngrams, changed = ngram_sets.ngrams_of(contents), []
+    signatures, counts = minhash.sign(ngrams), np.diff(ngrams.offsets)
+    if changed:
+        again = ngram_sets.ngrams_of([contents[i] for i in changed])
+        signatures[changed], counts[changed] = minhash.sign(again), np.diff(again.offsets)
+    return signatures, counts
 
 
 class _Wanted(NamedTuple):
@@ -289,21 +306,16 @@ class _UnitScanner:
         contents = [wanted.content for wanted in self._wanted]
         rows = [wanted.row for wanted in self._wanted]
         # Before redaction: a benchmark may hold an address as well.
-        ngrams = decontaminate(contents, rows=rows, config=self.config.decontamination)
-        if self._redact(contents):
-            ngrams = None
+        ngrams, cut = decontaminate(contents, rows=rows, config=self.config.decontamination)
+        changed = sorted({*cut, *self._redact(contents)})
         for row, content in zip(rows, contents):
             row["content_hash"] = hashlib.sha256(content).hexdigest()
         kept = [i for i, row in enumerate(rows) if row["verdict"] == filters.KEPT]
-        if len(kept) < len(contents):
-            contents, ngrams = [contents[i] for i in kept], None
-        index, records = self._make_records(kept, contents)
+        index, records = self._make_records(kept, [contents[i] for i in kept])
+        signatures = np.empty((0, minhash.NUM_PERMUTATIONS), np.uint32)
         if self.config.near_duplicates.enabled:
-            ngrams = ngrams or ngram_sets.ngrams_of(contents)
-            index["num_ngrams"] = np.diff(ngrams.offsets)
-            signatures = minhash.sign(ngrams)
-        else:
-            signatures = np.empty((0, minhash.NUM_PERMUTATIONS), np.uint32)
+            signatures, counts = _sketch(contents, ngrams, changed)
+            signatures, index["num_ngrams"] = signatures[kept], counts[kept]
         return ScannedUnit(
             unit_index=self.unit.unit_index,
             size_bytes=self.unit.size_bytes,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import tensorflow_datasets as tfds
 
 from code_t5 import errors
 from code_t5.data import prepared, requested, sources, tasks
+from code_t5.data.vocabularies import CodeVocabulary
 from code_t5.storage import manifest, tfrecords
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -283,3 +285,13 @@ def test_source_warns_of_nothing_and_opens_nothing_when_it_is_made(tmp_path):
     source = sources.FlccDataSource(dataset, tasks.CodeVocabulary(str(dataset.vocabulary_dir)))
     with pytest.raises(errors.NotBuiltError):
         source.check()
+
+
+def test_a_data_set_that_became_another_version_is_not_read_as_the_old_one(copied_data_dir):
+    folder = copied_data_dir / "flcc/small"
+    dataset = prepared.PreparedDataset("small", str(copied_data_dir))
+    os.rename(folder / "2.0.0", folder / "1.0.0")
+    source = sources.FlccDataSource(dataset, CodeVocabulary(str(dataset.vocabulary_dir)))
+    os.rename(folder / "1.0.0", folder / "2.0.0")
+    with pytest.raises(errors.ArtifactError, match="has become version 2.0.0 .* for 1.0.0"):
+        source.list_shards("train")

@@ -10,53 +10,23 @@ import sys
 import time
 
 import pytest
+from small_build import config_for as _config
+from small_build import dataset_folder as _folder
+from small_build import examples_of as _examples
+from small_build import ledger_rows as _rows
+from small_build import run_build as _build
+from small_build import tree_bytes as _tree_bytes
 
 from code_t5 import errors
-from code_t5.storage import atomic, tfrecords
+from code_t5.storage import atomic
 from fakes import some_code, write_code_repositories, write_flcc
-from preprocessing import build, build_config, flcc_layout, ledger, scan, splits
-
-# Pieces enough for the words of the fakes, few enough to train in a moment.
-_VOCABULARY = build_config.VocabularyConfig(vocab_size=400, max_sample_bytes=200_000)
-
-
-def _config(tmp_path: pathlib.Path, **changes) -> build_config.BuildConfig:
-    config = build_config.BuildConfig(
-        input_dir=str(tmp_path / "in"),
-        data_dir=str(tmp_path / "data"),
-        name="small",
-        num_workers=1,
-        vocabulary=_VOCABULARY,
-    )
-    return dataclasses.replace(config, **changes)
-
-
-def _build(config: build_config.BuildConfig) -> dict:
-    return build.build_dataset(config, clock=build.StageClock())
-
-
-def _folder(config: build_config.BuildConfig) -> pathlib.Path:
-    return build_config.dataset_dir(config.data_dir, config.name)
-
-
-def _rows(config: build_config.BuildConfig) -> list[dict]:
-    return ledger.read_rows(_folder(config) / "ledger.parquet")
-
-
-def _examples(config: build_config.BuildConfig) -> list[tuple[str, dict]]:
-    return [
-        (path.name.split(".")[0].split("-")[1], tfrecords.decode_example(data))
-        for path in sorted(_folder(config).glob("flcc-*.tfrecord-*"))
-        for data in tfrecords.read_records(path)
-    ]
-
-
-def _tree_bytes(folder: pathlib.Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+from preprocessing import (
+    build,
+    build_config,
+    flcc_layout,
+    scan,
+    splits,
+)
 
 
 def test_every_file_has_one_ledger_line_and_kept_ones_a_record(tmp_path):
@@ -454,42 +424,3 @@ def test_published_folder_says_what_made_it(tmp_path):
     assert set(fields["sha256"]) == set(_tree_bytes(_folder(config))) - {
         "manifest.json", "COMPLETED",
     }  # fmt: skip
-
-
-def test_a_dry_run_writes_ledger_and_reports_and_nothing_else(tmp_path):
-    write_code_repositories(tmp_path / "in")
-    write_flcc(tmp_path / "in", {"zoo/fork/master/copy_1.py": some_code(1000)})
-    config = _config(tmp_path)
-    dry = _build(dataclasses.replace(config, dry_run=True))
-    folder = build_config.dry_run_dir(config.data_dir, config.name)
-    assert {path.name for path in folder.iterdir()} == {
-        "ledger.parquet", "report.json", "report.html", "leak_report.json", "manifest.json",
-        "COMPLETED",
-    }  # fmt: skip
-    left = {path.name for path in pathlib.Path(config.data_dir).iterdir()}
-    assert left == {".building", "dry_runs"}
-    built = _build(config)
-    assert ledger.read_rows(folder / "ledger.parquet") == _rows(config)
-    assert dry["files_by_verdict"] == built["files_by_verdict"] == {
-        "kept": 40, "exact_duplicate": 1,
-    }  # fmt: skip
-    assert "vocabulary" not in dry
-    assert dry["splits"] == built["splits"]
-
-
-def test_a_dry_run_is_made_anew_each_time_and_leaves_the_data_set_alone(tmp_path):
-    write_code_repositories(tmp_path / "in")
-    config = _config(tmp_path)
-    _build(config)
-    before = _tree_bytes(_folder(config))
-    strict = dataclasses.replace(config, license_policy="permissive")
-    report = _build(dataclasses.replace(strict, dry_run=True))
-    assert report["files_by_verdict"] == {"license": 40}
-    assert report["problems"][0].startswith("a build would stop here: 0 repositories")
-    with pytest.raises(errors.InputError, match="0 repositories"):
-        _build(dataclasses.replace(strict, name="strict"))
-    dry = dataclasses.replace(config, dry_run=True)
-    _build(dry)
-    write_flcc(tmp_path / "in", {"zoo/new/master/own_1.py": some_code(5)})
-    assert _build(dry)["num_files"] == 41
-    assert _tree_bytes(_folder(config)) == before

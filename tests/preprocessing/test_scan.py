@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -126,3 +127,63 @@ def test_short_files_have_no_ngrams_and_signatures_do_not_depend_on_neighbours(t
     one = _scan(tmp_path / "one", scan.ScanConfig())
     assert both.index["num_ngrams"][1] == 0 < both.index["num_ngrams"][0]
     assert np.array_equal(both.signatures[:1], one.signatures)
+
+
+def test_a_benchmark_with_an_address_in_it_is_found_before_the_address_is_replaced(tmp_path):
+    path = tmp_path / "mail.jsonl"
+    solution = f'def owner(register):\n    return register.find("{_ADDRESS}") or "nobody at all"\n'
+    path.write_text(json.dumps({"solution": solution}) + "\n")
+    write_flcc(tmp_path, {"o/r/m/a_1.py": _HEAD + solution})
+    config = decontamination.DecontaminationConfig(benchmark_paths=(str(path),))
+    (row,) = _scan(tmp_path, scan.ScanConfig(decontamination=config)).rows
+    assert row["verdict"] == "benchmark"
+    assert "solution exact" in row["contamination"]
+
+
+def test_a_file_under_an_unwanted_licence_is_dropped_for_that_whatever_it_holds(
+    tmp_path, benchmark
+):
+    write_flcc(tmp_path, {"o/r/m/a_1.py": "# SPDX-License-Identifier: GPL-3.0-only\n" + _SOLUTION})
+    config = decontamination.DecontaminationConfig(benchmark_paths=(benchmark,))
+    scanned = _scan(tmp_path, scan.ScanConfig(license_policy="permissive", decontamination=config))
+    assert scanned.rows[0]["verdict"] == "license"
+    assert scanned.rows[0]["content_hash"]
+
+
+def test_a_key_in_the_place_of_a_licence_is_not_published(tmp_path):
+    key = "AKIA" + "Q3EGRIJ4" + "XJ7KTLP2"
+    write_flcc(
+        tmp_path,
+        {
+            "o/r/m/a_1.py": f"# SPDX-License-Identifier: LicenseRef-{key}\n" + some_code(1),
+            "o/r/m/b_2.py": f"# SPDX-License-Identifier: {_ADDRESS}\n" + some_code(2),
+            "o/r/m/c_3.py": "# SPDX-License-Identifier: LicenseRef-scancode-x-net\n" + some_code(3),
+        },
+    )
+    rows = _scan(tmp_path, scan.ScanConfig()).rows
+    assert [row["license"] for row in rows] == [
+        "LicenseRef-other", None, "LicenseRef-scancode-x-net",
+    ]  # fmt: skip
+
+
+def test_nothing_behind_a_linked_folder_is_read(tmp_path):
+    write_flcc(tmp_path, {"o/r/m/a_1.py": some_code(1)})
+    outside = tmp_path / "outside/r/m"
+    outside.mkdir(parents=True)
+    (outside / "LICENSE").write_text("SPDX-License-Identifier: MIT\n")
+    (outside / "paths.json").write_text('{"a_1.py": "secret/place.py"}')
+    (tmp_path / "v3/repositories").mkdir()
+    (tmp_path / "v3/repositories/o").symlink_to(tmp_path / "outside")
+    scanned = _scan(tmp_path, scan.ScanConfig())
+    assert (scanned.rows[0]["license"], scanned.rows[0]["path"]) == (None, "a_1.py")
+    assert "lies behind a symbolic link" in scanned.problems[0]
+
+
+def test_a_pipe_in_the_place_of_paths_json_holds_nobody_up(tmp_path):
+    write_flcc(tmp_path, {"o/r/m/a_1.py": some_code(1)})
+    folder = tmp_path / "v3/repositories/o/r/m"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "paths.json")
+    scanned = _scan(tmp_path, scan.ScanConfig())
+    assert "cannot be read" in scanned.problems[0]
+    assert scanned.rows[0]["path"] == "a_1.py"

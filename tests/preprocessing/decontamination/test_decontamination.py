@@ -322,3 +322,16 @@ def test_squeezing_keeps_places():
     squeezed, places = benchmark_index._squeeze_with_places(content)
     assert squeezed == b" a b c "
     assert bytes(np.frombuffer(content, np.uint8)[places[[1, 3, 5]]]) == b"abc"
+
+
+def test_benchmarks_of_the_same_name_are_told_apart_by_their_folders(tmp_path):
+    paths = []
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        paths.append(str(tmp_path / folder / "b.jsonl"))
+        fake_benchmarks.write_jsonl(
+            tmp_path / folder / "b.jsonl", [fake_benchmarks.human_eval_entry(1)]
+        )
+    config = decontamination.DecontaminationConfig(benchmark_paths=tuple(paths))
+    names = [counts["file"] for counts in decontamination.load_benchmarks(config).counts()]
+    assert names == ["first/b.jsonl", "second/b.jsonl"]
