@@ -68,6 +68,7 @@ def read_built(config: BuildConfig, final_dir: pathlib.Path) -> dict[str, Any]:
 
     Raises:
       InputError: It was made with other options.
+      ArtifactError: It is damaged.
     """
     built = manifest.read_manifest(
         final_dir, format_name=FORMAT_NAME, format_version=FORMAT_VERSION
@@ -78,7 +79,14 @@ def read_built(config: BuildConfig, final_dir: pathlib.Path) -> dict[str, Any]:
                 f"{final_dir} was built with {key} {built['options'].get(key)}; wanted {wanted}; "
                 "give another --name, or --overwrite to replace it"
             )
-    return json.loads((final_dir / report.REPORT_NAME).read_bytes())
+    path = final_dir / report.REPORT_NAME
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise errors.ArtifactError(
+            f"cannot read {path} ({error}); wanted the report of a finished data set; build again "
+            "with --overwrite"
+        ) from error
 
 
 def make_report(

@@ -120,3 +120,14 @@ def test_a_split_that_loses_all_its_files_to_leaks_stops_the_build(tmp_path):
 def test_a_fraction_that_is_no_number_is_refused(tmp_path):
     with pytest.raises(errors.InputError, match="wanted two numbers"):
         _build(_config(tmp_path, splits=splits.SplitConfig(float("nan"), 0.1)))
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", None])
+def test_a_damaged_report_of_a_finished_data_set_is_one_line(tmp_path, damage):
+    write_code_repositories(tmp_path / "in")
+    config = _config(tmp_path)
+    _build(config)
+    path = _folder(config) / "report.json"
+    path.unlink() if damage is None else path.write_bytes(damage)
+    with pytest.raises(errors.ArtifactError, match="cannot read .*report.json.*--overwrite"):
+        _build(config)
