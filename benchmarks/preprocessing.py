@@ -264,7 +264,7 @@ def main(argv: Sequence[str]) -> None:
             name="benchmark",
             num_workers=values.num_workers,
             decontamination=decontamination.DecontaminationConfig(
-                benchmark_paths=(str(dev_dataset.bundled_root() / "benchmark.jsonl"),)
+                benchmark_paths=(str(dev_dataset.benchmark_path()),)
             ),
             vocabulary=build_config.VocabularyConfig(vocab_size=8000, max_sample_bytes=5_000_000),
         )

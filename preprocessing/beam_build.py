@@ -27,10 +27,12 @@ from preprocessing.beam import beam_near, beam_pool, beam_runner
 from preprocessing.build_config import BuildConfig
 from preprocessing.build_flags import config_from_flags, define_flags
 
-# One says of each worker that it started, the other of each annotation that it is text.
+# They say of each worker that it started, of annotations that they are text, of clouds that they
+# are not there.
 _NOISY_LOGGERS = (
     "apache_beam.runners.portability.local_job_service",
     "apache_beam.typehints.native_type_compatibility",
+    "apache_beam.io.gcp.bigquery",
 )
 
 
@@ -105,6 +107,8 @@ def main(argv: Sequence[str]) -> None:
     Args:
       argv: The program's name, and further files of `--benchmark`.
     """
+    # Dask sets its level when it is imported, from its configuration.
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "warning")
     for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     config = with_absolute_paths(config_from_flags(argv[1:]))

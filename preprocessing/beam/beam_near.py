@@ -14,7 +14,6 @@ clusters and counts are the same; the launcher sees positions and signatures, ne
 from __future__ import annotations
 
 import functools
-import json
 import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -22,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from code_t5 import errors
-from code_t5.storage import atomic, fingerprints
 from preprocessing import unit_store
 from preprocessing.beam import beam_exact, beam_files, beam_pool, beam_runner
 from preprocessing.dedup import apply, buckets, minhash, near, ngram_sets
@@ -239,11 +237,8 @@ def prepare_near_duplicates(
     kept = beam_exact.find_kept_rows(
         pool, work_dir=work_dir, num_units=num_units, num_candidates=num_candidates
     )
-    rows = kept[kept["num_ngrams"] > 0]
-    survivors = np.empty(len(rows), apply.SURVIVOR_DTYPE)
-    for name in apply.SURVIVOR_DTYPE.names or ():
-        survivors[name] = rows[name]
-    path = pathlib.Path(work_dir, f"near-{fingerprints.hash_bytes(survivors.tobytes())[:16]}.npy")
+    survivors = apply.survivors_of(kept)
+    path = apply.clusters_path(work_dir, survivors)
     if path.with_suffix(".json").exists():
         return
     steps = _Steps(
@@ -254,8 +249,7 @@ def prepare_near_duplicates(
     found = _search(steps, signatures, config)
     del signatures
     pathlib.Path(work_dir, apply.SIGNATURES_NAME).unlink()
-    np.save(path, found.cluster, allow_pickle=False)
-    atomic.write_file(path.with_suffix(".json"), json.dumps(found.counts()).encode("ascii"))
+    apply.write_clusters(path, found)
 
 
 def _search(
@@ -268,11 +262,4 @@ def _search(
     beam_files.write_array(steps.folder / "labels.npy", search.clusters.labels())
     search.similar |= steps.find_similar(CROSSING)
     search.look_at_crossing()
-    return near.NearDuplicates(
-        cluster=search.clusters.labels(),
-        num_candidate_pairs=search.num_candidates,
-        num_compared_pairs=search.num_compared,
-        num_pairs=search.num_linked,
-        bands=search.bands,
-        config=config,
-    )
+    return search.result()

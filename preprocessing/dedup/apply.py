@@ -43,11 +43,44 @@ def select_survivors(index: np.ndarray, decided: decisions.Decisions) -> np.ndar
       `SURVIVOR_DTYPE [num_survivors]`, in the order of the rows.
     """
     kept = decided.reason[index["file_id"].astype(np.int64)] == decisions.NONE
-    rows = index[kept & (index["num_ngrams"] > 0)]
+    return survivors_of(index[kept])
+
+
+def survivors_of(rows: np.ndarray) -> np.ndarray:
+    """Returns those of some kept rows that are long enough to be compared.
+
+    Args:
+      rows: `scan.INDEX_DTYPE [num_rows]`, no copies among them.
+
+    Returns:
+      `SURVIVOR_DTYPE [num_survivors]`, in the order of the rows.
+    """
+    rows = rows[rows["num_ngrams"] > 0]
     survivors = np.empty(len(rows), SURVIVOR_DTYPE)
     for name in SURVIVOR_DTYPE.names or ():
         survivors[name] = rows[name]
     return survivors
+
+
+def clusters_path(work_dir: str, survivors: np.ndarray) -> pathlib.Path:
+    """Returns where the clusters of these survivors are kept; their counts are beside, as JSON.
+
+    Args:
+      work_dir: The work directory.
+      survivors: `SURVIVOR_DTYPE [num_survivors]`.
+    """
+    return pathlib.Path(work_dir, f"near-{fingerprints.hash_bytes(survivors.tobytes())[:16]}.npy")
+
+
+def write_clusters(path: pathlib.Path, found: near.NearDuplicates) -> None:
+    """Keeps the outcome of a search; the counts come last and say that it is whole.
+
+    Args:
+      path: From `clusters_path`.
+      found: The outcome.
+    """
+    np.save(path, found.cluster, allow_pickle=False)
+    atomic.write_file(path.with_suffix(".json"), json.dumps(found.counts()).encode("ascii"))
 
 
 def _survivors_by_unit(
@@ -136,8 +169,7 @@ def find_near_duplicates(
     if not config.enabled:
         return {"enabled": False}
     survivors = np.concatenate(list(_survivors_by_unit(work_dir, num_units, decided)))
-    key = fingerprints.hash_bytes(survivors.tobytes())
-    path = pathlib.Path(work_dir, f"near-{key[:16]}.npy")
+    path = clusters_path(work_dir, survivors)
     counts_path = path.with_suffix(".json")
     if not counts_path.exists():
         signatures = gather_signatures(work_dir, survivors)
@@ -146,8 +178,7 @@ def find_near_duplicates(
             read_fn=functools.partial(unit_store.read_texts, rows=survivors, work_dir=work_dir),
             config=config,
         )
-        np.save(path, found.cluster, allow_pickle=False)
-        atomic.write_file(counts_path, json.dumps(found.counts()).encode("ascii"))
+        write_clusters(path, found)
         pathlib.Path(work_dir, SIGNATURES_NAME).unlink()
     counts = json.loads(counts_path.read_bytes())
     cluster = np.load(path, allow_pickle=False)

@@ -13,7 +13,7 @@ import numpy as np
 
 from preprocessing import decisions, splits, unit_store
 
-# 100 bytes a row: at most about 250 MB of rows at a time, sorting included.
+# 81 bytes a row; sorting takes as much again.
 _MAX_RANGE_ROWS = 1 << 20
 
 

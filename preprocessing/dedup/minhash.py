@@ -124,21 +124,6 @@ def hash_band(signatures: np.ndarray, *, bands: Bands, band: int) -> np.ndarray:
     return hashes
 
 
-def band_hashes(signatures: np.ndarray, bands: Bands) -> np.ndarray:
-    """Hashes every band of each signature.
-
-    Args:
-      signatures: uint32 `[num_texts, NUM_PERMUTATIONS]`.
-      bands: How they are cut.
-
-    Returns:
-      uint64 `[num_bands, num_texts]`.
-    """
-    return np.stack(
-        [hash_band(signatures, bands=bands, band=band) for band in range(bands.num_bands)]
-    )
-
-
 def match_limit(threshold: float, *, num_sigmas: float) -> int:
     """Returns the agreeing numbers below which a pair is hardly ever as similar as the threshold.
 

@@ -108,6 +108,17 @@ class Search:
         self._pending: list[buckets.Pairs] = []
         self._num_pending = 0
 
+    def result(self) -> NearDuplicates:
+        """Returns what was found so far."""
+        return NearDuplicates(
+            cluster=self.clusters.labels(),
+            num_candidate_pairs=self.num_candidates,
+            num_compared_pairs=self.num_compared,
+            num_pairs=self.num_linked,
+            bands=self.bands,
+            config=self._config,
+        )
+
     def look_at_stars(self) -> None:
         """Looks at the star of every bucket."""
         for band in range(self.bands.num_bands):
@@ -216,11 +227,4 @@ def find_clusters(
     if config.enabled:
         search.look_at_stars()
         search.look_at_crossing()
-    return NearDuplicates(
-        cluster=search.clusters.labels(),
-        num_candidate_pairs=search.num_candidates,
-        num_compared_pairs=search.num_compared,
-        num_pairs=search.num_linked,
-        bands=search.bands,
-        config=config,
-    )
+    return search.result()

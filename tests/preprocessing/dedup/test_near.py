@@ -193,7 +193,8 @@ def test_one_bucket_on_its_own_gives_links_of_the_whole() -> None:
     signatures = minhash.sign(ngram_sets.ngrams_of(texts))
     bands = minhash.choose_bands(0.7)
     edges = []
-    for hashes in minhash.band_hashes(signatures, bands):
+    for band in range(bands.num_bands):
+        hashes = minhash.hash_band(signatures, bands=bands, band=band)
         values, counts = np.unique(hashes, return_counts=True)
         for value in values[counts > 1]:
             members = np.flatnonzero(hashes == value)
