@@ -131,3 +131,18 @@ def test_a_damaged_report_of_a_finished_data_set_is_one_line(tmp_path, damage):
     path.unlink() if damage is None else path.write_bytes(damage)
     with pytest.raises(errors.ArtifactError, match="cannot read .*report.json.*--overwrite"):
         _build(config)
+
+
+def test_the_report_counts_characters_and_lengths_of_what_is_in_the_records(tmp_path):
+    write_code_repositories(tmp_path / "in")
+    write_flcc(tmp_path / "in", {"zoo/own/m/a_1.py": 'name = "Größe 大小"\n' + some_code(7)})
+    config = _config(tmp_path)
+    report = _build(config)
+    texts = [(split, example["text"].decode("utf-8")) for split, example in _examples(config)]
+    counts = report["vocabulary"]["by_language"]["Python"]
+    assert counts["num_texts"] == len(texts) == 41
+    assert counts["num_characters"] == sum(len(text) for _, text in texts)
+    assert counts["num_tokens"] == report["vocabulary"]["num_tokens"]
+    for split, lengths in report["vocabulary"]["token_lengths"].items():
+        assert sum(lengths) == sum(of == split for of, _ in texts)
+        assert lengths[-1] > 0
