@@ -21,8 +21,8 @@ from typing import Any, cast
 
 from absl import flags
 
-from code_t5 import command_line
-from preprocessing import build, parallel, unit_store
+from code_t5 import command_line, parallel
+from preprocessing import build, unit_store
 from preprocessing.beam import beam_near, beam_pool, beam_runner
 from preprocessing.build_config import BuildConfig
 from preprocessing.build_flags import config_from_flags, define_flags

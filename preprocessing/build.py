@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable
 
-from code_t5 import command_line, errors
+from code_t5 import command_line, errors, parallel
 from code_t5.data import prepared
 from code_t5.storage import atomic, fingerprints, manifest
 from preprocessing import (
@@ -31,7 +31,6 @@ from preprocessing import (
     flcc_layout,
     ledger,
     lossless,
-    parallel,
     publish,
     report,
     splits,

@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from code_t5 import errors, progress
+from code_t5 import errors, parallel, progress
 from code_t5.data import piece_model
 from code_t5.storage import atomic, tfrecords
-from preprocessing import parallel, records, unit_checker
+from preprocessing import records, unit_checker
 
 _BATCH_TEXTS = 256
 

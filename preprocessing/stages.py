@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from code_t5 import errors, progress
+from code_t5 import errors, parallel, progress
 from code_t5.data import piece_model
 from code_t5.storage import atomic, manifest
 from preprocessing import (
@@ -18,7 +18,6 @@ from preprocessing import (
     filters,
     flcc_layout,
     ledger,
-    parallel,
     records,
     splits,
     unit_store,

@@ -14,8 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from code_t5 import vocabulary_escapes
-from code_t5.data import piece_model, text_units
-from preprocessing.dedup import tokens
+from code_t5.data import byte_runs, piece_model, text_units
 
 _PIECE_BYTES = 1 << 20
 _WHOLE_EVERY = 128
@@ -24,67 +23,6 @@ _LONG_WAY = tuple(
     mark.encode("utf-8")
     for mark in ("\0", vocabulary_escapes.ESCAPE_MARK, vocabulary_escapes.SPACE_MARK)
 )
-
-# Kinds of bytes; the separator stands around each text and is no unit.
-_SEPARATOR, _SPACE, _TAB, _NEWLINE, _PUNCTUATION, _LETTER, _DIGIT = range(7)
-_LONGEST = {_SPACE: text_units.MAX_SPACES, _TAB: text_units.MAX_TABS}
-
-
-def _kind(byte: int) -> int:
-    if byte >= 0x80 or chr(byte).isalpha() or byte == ord("_"):
-        return _LETTER
-    if chr(byte).isdigit():
-        return _DIGIT
-    single = {0: _SEPARATOR, ord(" "): _SPACE, ord("\t"): _TAB, ord("\n"): _NEWLINE}
-    return single.get(byte, _PUNCTUATION)
-
-
-_KINDS = bytes(map(_kind, range(256)))
-# By 8 * kind before + kind after: whether a unit may begin between them. Line ends stand alone, and
-# letters that follow punctuation belong to it.
-_IS_CUT = np.array(
-    [
-        (before != after or after in (_NEWLINE, _SEPARATOR))
-        and (before, after) != (_PUNCTUATION, _LETTER)
-        for before in range(8)
-        for after in range(8)
-    ]
-)
-# A single space belongs to what follows it, if that is one of these.
-_TAKES_SPACE = np.isin(np.arange(8), (_PUNCTUATION, _LETTER, _DIGIT))
-
-
-def find_units(data: bytes) -> tuple[np.ndarray, np.ndarray]:
-    r"""Finds the units of texts that are joined by NUL bytes.
-
-    Args:
-      data: UTF-8; begins and ends with a NUL.
-
-    Returns:
-      Where each unit begins and ends in `data`, int64 `[num_units]` both.
-
-    >>> starts, ends = find_units(b"\0def f(x):\0")
-    >>> [b"\0def f(x):\0"[start:end] for start, end in zip(starts, ends)]
-    [b'def', b' f', b'(x', b'):']
-    """
-    kinds = np.frombuffer(data.translate(_KINDS), dtype=np.uint8)
-    starts = np.flatnonzero(_IS_CUT[8 * kinds[:-1] + kinds[1:]]) + 1
-    kind = kinds[starts]
-    sizes = np.diff(starts, append=len(data))
-    more = [
-        np.arange(start + longest, start + size, longest)
-        for of_kind, longest in _LONGEST.items()
-        for start, size in zip(*(a[(kind == of_kind) & (sizes > longest)] for a in (starts, sizes)))
-    ]
-    is_single = (kind == _SPACE) & (sizes % text_units.MAX_SPACES == 1)
-    taken = np.zeros(len(starts), dtype=bool)
-    taken[1:] = is_single[:-1] & _TAKES_SPACE[kind[1:]]
-    starts = starts[~taken]
-    if more:
-        starts = np.sort(np.concatenate([starts, *more]))
-    ends = np.append(starts[1:], len(data))
-    is_unit = kinds[starts] != _SEPARATOR
-    return starts[is_unit], ends[is_unit]
 
 
 class UnitChecker:
@@ -133,8 +71,8 @@ class UnitChecker:
 
     def _check_plain(self, contents: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
         """Returns the number of ids of each text, and whether it comes back changed."""
-        data = b"\0".join([b"", *contents, b"\0" * tokens.WORD_BYTES])
-        starts, ends = find_units(data)
+        data = b"\0".join([b"", *contents, b"\0" * byte_runs.WORD_BYTES])
+        starts, ends = text_units.find_units(data)
         num_ids = self._look_up(data, starts, ends)
         sizes = np.fromiter(map(len, contents), dtype=np.int64, count=len(contents))
         # Where each text begins, then the end of the last.
@@ -145,7 +83,7 @@ class UnitChecker:
 
     def _look_up(self, data: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """Returns how many ids each unit becomes, negative where it comes back changed."""
-        hashes = tokens.hash_runs(data, starts=starts, ends=ends)
+        hashes = byte_runs.hash_runs(data, starts=starts, ends=ends)
         slots = hashes >> np.uint64(64 - _TABLE_BITS)
         num_ids = np.where(self._hashes[slots] == hashes, self._num_ids[slots], 0)
         (missing,) = np.nonzero(num_ids == 0)

@@ -19,10 +19,9 @@ from typing import Any
 
 from absl import logging
 
-from code_t5 import errors, progress, vocabulary_escapes
+from code_t5 import errors, parallel, progress, vocabulary_escapes
 from code_t5.data import piece_model, text_units
 from code_t5.storage import atomic, fingerprints, manifest
-from preprocessing import parallel
 
 DEFAULT_VOCAB_SIZE = 32_000
 MODEL_TYPE = "bpe"

@@ -17,8 +17,11 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from code_t5 import errors, vocabulary_escapes
 from code_t5.data import text_units
+from code_t5.data.ragged import Ragged
 from code_t5.storage import fingerprints, manifest
 
 MODEL_NAME = "sentencepiece.model"
@@ -89,7 +92,8 @@ def read_vocabulary_manifest(vocabulary_dir: str | os.PathLike[str]) -> dict[str
             f"the manifest of {vocabulary_dir} has no usable {', '.join(wrong)}; wanted what "
             "training wrote; remove the directory and build again"
         )
-    return fields
+    # Vocabularies from before there were two kinds do not say.
+    return {"kind": "sentencepiece", **fields}
 
 
 def _sentinel_pieces() -> bytes:
@@ -129,7 +133,13 @@ class PieceModel:
       model_bytes: The serialised SentencePiece model, sentinels appended.
       num_pieces: Ids from 0, sentinels excluded.
       vocab_size: Ids from 0, sentinels included.
+      special_characters: Those that are escaped.
     """
+
+    special_characters: tuple[str, ...] = (
+        vocabulary_escapes.ESCAPE_MARK,
+        vocabulary_escapes.SPACE_MARK,
+    )
 
     def __init__(self, model_bytes: bytes) -> None:
         """Loads a serialised model.
@@ -190,6 +200,38 @@ class PieceModel:
         units = text_units.split_units(vocabulary_escapes.escape(text))
         ids = self._ids_by_unit(set(units))
         return list(itertools.chain.from_iterable(map(ids.__getitem__, units)))
+
+    def encode_units(self, units: Sequence[str]) -> list[list[int]]:
+        """Returns the ids of each unit.
+
+        Args:
+          units: Of escaped texts, see `text_units`.
+
+        Raises:
+          InputError: A unit holds a lone surrogate.
+        """
+        table = self._ids_by_unit(set(units))
+        return [table[unit] for unit in units]
+
+    @functools.cached_property
+    def token_bytes(self) -> Ragged:
+        """The UTF-8 bytes that each id stands for: uint8, one row per id.
+
+        Rows of special ids are empty; sentinels are written `<extra_id_N>`.
+        """
+        rows = []
+        for token_id in range(self.vocab_size):
+            piece = self._processor.id_to_piece(token_id)
+            if self._processor.is_byte(token_id):
+                rows.append(bytes([int(piece[3:-1], 16)]))
+            elif token_id in (PAD_ID, EOS_ID, UNK_ID):
+                rows.append(b"")
+            else:
+                text = piece.replace(vocabulary_escapes.SPACE_MARK, " ")
+                rows.append(vocabulary_escapes.unescape(text).encode("utf-8"))
+        return Ragged.from_rows(
+            [np.frombuffer(row, dtype=np.uint8) for row in rows], dtype=np.uint8
+        )
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
         """Returns the ids of several texts; see `encode`."""

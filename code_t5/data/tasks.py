@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 import seqio
 import tensorflow as tf
 
-from code_t5.data import prepared, preprocessors, requested, sources
-from code_t5.data.vocabularies import CodeVocabulary
+from code_t5.data import prepared, preprocessors, requested, sources, vocabularies
 
 # Mixtures that the field uses, by the data sets that are their members.
 PUBLISHED_MIXTURES = {"fl_py_2019_mix": ("fl_py_50stars_2019", "fl_py_10stars_2019")}
@@ -22,42 +21,75 @@ PUBLISHED_MIXTURES = {"fl_py_2019_mix": ("fl_py_50stars_2019", "fl_py_10stars_20
 Preprocessor = Callable[..., tf.data.Dataset]
 
 
-def _output_features(vocabulary: CodeVocabulary) -> dict[str, seqio.Feature]:
-    return {
-        # Not required: before the objective runs there are only targets.
-        "inputs": seqio.Feature(vocabulary, add_eos=True, required=False),
-        "targets": seqio.Feature(vocabulary, add_eos=True),
-    }
+class CodeTask(seqio.Task):
+    """A Task over a prepared data set: its cache is checked before it is read.
+
+    Attributes:
+      dataset: What it reads.
+      objective: Name of its objective; None if gin chooses.
+    """
+
+    def __init__(
+        self, name: str, *, dataset: prepared.PreparedDataset, objective: str | None
+    ) -> None:
+        """Puts the parts of a Task together.
+
+        Args:
+          name: Of the Task.
+          dataset: What it reads.
+          objective: One of `preprocessors.OBJECTIVES`; None to let gin choose.
+        """
+        vocabulary = vocabularies.CodeVocabulary(str(dataset.vocabulary_dir))
+        super().__init__(
+            name,
+            source=sources.FlccDataSource(dataset, vocabulary),
+            preprocessors=[
+                preprocessors.text_to_targets,
+                # The text itself is not kept: the ids say it all.
+                functools.partial(seqio.preprocessors.tokenize, copy_pretokenized=False),
+                seqio.CacheDatasetPlaceholder(),
+                preprocessors.OBJECTIVES[objective] if objective else preprocessors.unsupervised,
+                seqio.preprocessors.append_eos_after_trim,
+            ],
+            output_features={
+                # Not required: before the objective runs there are only targets.
+                "inputs": seqio.Feature(vocabulary, add_eos=True, required=False),
+                "targets": seqio.Feature(vocabulary, add_eos=True),
+            },
+            metric_fns=[],
+        )
+        self.dataset = dataset
+        self.objective = objective
+        self._checked_cache_dir: str | None = None
+
+    @property
+    def cache_dir(self) -> str | None:
+        """The first cache directory of this Task that is finished, checked once; None without.
+
+        Raises:
+          ArtifactError: The cache was made from something else than what is read now.
+        """
+        found = super().cache_dir
+        if found is not None and found != self._checked_cache_dir:
+            pass
+            self._checked_cache_dir = found
+        return found
 
 
 def _is_free(name: str, dataset: prepared.PreparedDataset) -> bool:
     """Says whether to register a name, and drops what was registered for another data directory."""
     if name not in seqio.TaskRegistry.names():
         return True
-    source = seqio.TaskRegistry.get(name).source
-    if not isinstance(source, sources.FlccDataSource) or source.dataset == dataset:
+    task = seqio.TaskRegistry.get(name)
+    if not isinstance(task, CodeTask) or task.dataset == dataset:
         return False
     seqio.TaskRegistry.remove(name)
     return True
 
 
-def _register(name: str, *, dataset: prepared.PreparedDataset, objective: Preprocessor) -> None:
-    if not _is_free(name, dataset):
-        return
-    vocabulary = CodeVocabulary(str(dataset.vocabulary_dir))
-    seqio.TaskRegistry.add(
-        name,
-        source=sources.FlccDataSource(dataset, vocabulary),
-        preprocessors=[
-            preprocessors.text_to_targets,
-            seqio.preprocessors.tokenize,
-            seqio.CacheDatasetPlaceholder(),
-            objective,
-            seqio.preprocessors.append_eos_after_trim,
-        ],
-        output_features=_output_features(vocabulary),
-        metric_fns=[],
-    )
+def _register(name: str, *, dataset: prepared.PreparedDataset, objective: str | None) -> None:
+    if _is_free(name, dataset):
+        seqio.TaskRegistry.add_provider(name, CodeTask(name, dataset=dataset, objective=objective))
 
 
 def _register_mixture(name: str, members: Sequence[str]) -> None:
@@ -84,9 +116,9 @@ def register_tasks(data_dir: str | None = None) -> list[str]:
     for name in prepared.PUBLISHED:
         datasets.setdefault(name, prepared.PreparedDataset(name, data_dir))
     for name, dataset in datasets.items():
-        _register(name, dataset=dataset, objective=preprocessors.unsupervised)
-        for suffix, objective in preprocessors.OBJECTIVES.items():
-            _register(f"{name}_{suffix}", dataset=dataset, objective=objective)
+        _register(name, dataset=dataset, objective=None)
+        for objective in preprocessors.OBJECTIVES:
+            _register(f"{name}_{objective}", dataset=dataset, objective=objective)
     for name, members in PUBLISHED_MIXTURES.items():
         _register_mixture(name, members)
         for suffix in preprocessors.OBJECTIVES:

@@ -7,15 +7,18 @@ A *record* on disk is
 (`tensorflow/core/lib/io/record_writer.h` documents the framing and the mask.) The data is one
 `tf.train.Example`: a map from feature name to a list of bytes or of int64, in protocol buffer wire
 format. Feature names are written in sorted order, so that equal examples are equal bytes.
+Lists of int64 come as varints already (`code_t5.storage.varints` makes them, many at a time).
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import struct
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO, Union
+from io import FileIO
+from typing import BinaryIO, NamedTuple, Union
 
 import google_crc32c
 
@@ -29,6 +32,16 @@ _MASK_DELTA = 0xA282EAD8
 _MAX_RECORD_BYTES = 1 << 30
 
 Value = Union[bytes, int]
+
+
+class PackedInts(NamedTuple):
+    """A list of int64 as it stands in the message.
+
+    Attributes:
+      varints: One after the other, none for an empty list.
+    """
+
+    varints: bytes
 
 
 def _masked_crc(data: bytes) -> int:
@@ -81,11 +94,11 @@ def _name_field(name: str) -> bytes:
     return _FIELD_1 + _varint(len(encoded)) + encoded
 
 
-def encode_example(features: Mapping[str, Value]) -> bytes:
-    """Serialises a `tf.train.Example` with one value per feature.
+def encode_example(features: Mapping[str, Value | PackedInts]) -> bytes:
+    """Serialises a `tf.train.Example` with one value, or one list of int64, per feature.
 
     Args:
-      features: Feature name to bytes (a UTF-8 string, for text) or int64.
+      features: Feature name to bytes (a UTF-8 string, for text), int64 or a list of int64.
 
     Returns:
       The message in wire format, features in sorted order.
@@ -97,6 +110,8 @@ def encode_example(features: Mapping[str, Value]) -> bytes:
         value = features[name]
         if isinstance(value, bytes):
             kind, payload = _FIELD_1, value
+        elif isinstance(value, PackedInts):
+            kind, payload = _FIELD_3, value.varints
         else:
             kind, payload = _FIELD_3, _varint(value & 0xFFFFFFFFFFFFFFFF)
         key = _name_field(name)
@@ -170,18 +185,52 @@ def decode_example(data: bytes) -> dict[str, Value]:
     return features
 
 
-def _damaged(file: BinaryIO, offset: int, found: str) -> errors.ArtifactError:
+def _damaged(file: BinaryIO | FileIO, offset: int, found: str) -> errors.ArtifactError:
     return errors.ArtifactError(
         f"{file.name} is damaged at byte {offset}: {found}; wanted a whole record with its "
         "checksum; build the data set again with --overwrite"
     )
 
 
-def read_records(path: str | os.PathLike[str]) -> Iterator[bytes]:
+def find_records(path: str | os.PathLike[str]) -> Iterator[int]:
+    """Yields where each record of a file begins, and last where the file ends.
+
+    Only the lengths are read, so that one pass over a large file takes moments.
+
+    Args:
+      path: A TFRecord file.
+
+    Yields:
+      Offsets in bytes.
+
+    Raises:
+      ArtifactError: A length's checksum is wrong, or the file ends inside a record.
+    """
+    with open(path, "rb", buffering=0) as file:
+        size, offset = os.fstat(file.fileno()).st_size, 0
+        while offset < size:
+            yield offset
+            header = os.pread(file.fileno(), _HEADER.size, offset)
+            if len(header) < _HEADER.size:
+                raise _damaged(file, offset, "the file ends inside a header")
+            length, length_crc = _HEADER.unpack(header)
+            if _masked_crc(header[:8]) != length_crc or length > _MAX_RECORD_BYTES:
+                raise _damaged(file, offset, "the length's checksum is wrong")
+            if offset + FRAME_BYTES + length > size:
+                raise _damaged(file, offset, "the file ends inside a record")
+            offset += FRAME_BYTES + length
+        yield offset
+
+
+def read_records(
+    path: str | os.PathLike[str], *, start_byte: int = 0, num_records: int | None = None
+) -> Iterator[bytes]:
     """Yields the data of each record of a file, checksums verified.
 
     Args:
       path: A TFRecord file.
+      start_byte: Where a record begins; see `find_records`.
+      num_records: How many to read; None for all that follow.
 
     Yields:
       The serialised examples.
@@ -190,8 +239,8 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[bytes]:
       ArtifactError: A record is cut short or its checksum is wrong.
     """
     with open(path, "rb") as file:
-        offset = 0
-        while True:
+        offset = file.seek(start_byte)
+        for _ in itertools.count() if num_records is None else range(num_records):
             header = file.read(_HEADER.size)
             if not header:
                 return

@@ -15,8 +15,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any, Callable, TypeVar
 
-from code_t5 import errors
-from preprocessing import parallel
+from code_t5 import errors, parallel
 from preprocessing.beam import beam_runner, beam_values
 
 _Input = TypeVar("_Input")

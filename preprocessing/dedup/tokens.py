@@ -13,13 +13,13 @@ tokens of at most 8 bytes never share a hash; for everything else 64 bits make t
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from code_t5 import errors
+from code_t5.data import byte_runs
 
 _TOKEN_BYTES = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz" + bytes(
     range(0x80, 0x100)
@@ -27,17 +27,8 @@ _TOKEN_BYTES = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz
 _IS_TOKEN_BYTE = bytes(byte in _TOKEN_BYTES for byte in range(256))
 _OTHER_BYTE = re.compile(rb"[^0-9A-Za-z_\x80-\xff]")
 _PIECE_BYTES = 1 << 19
-WORD_BYTES = 8
-# Longer tokens are hashed one by one: else a single token of a megabyte would cost 100,000 rounds.
-_MAX_WORDS = 8
 # Windows at a time: five arrays of this many numbers stay in the second-level cache.
 _BLOCK_WINDOWS = 1 << 14
-# The odd numbers nearest to 2^64 times the fractions of the square roots of 2 and 3.
-_WORD_MULTIPLIER = np.uint64(0x6A09E667F3BCC909)
-_MIX_MULTIPLIER = np.uint64(0xBB67AE8584CAA73B)
-_SHIFT = np.uint64(32)
-# _MASKS[n] keeps the first n bytes of a little-endian word.
-_MASKS = np.array([(1 << (8 * count)) - 1 for count in range(WORD_BYTES + 1)], dtype=np.uint64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +76,7 @@ class _Piece:
 def _make_piece(parts: Sequence[bytes], first_text: int, skipped: int) -> _Piece:
     sizes = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
     bases = np.cumsum(sizes + 1) - sizes - skipped
-    return _Piece(b"\0".join([b"", *parts, b"\0" * WORD_BYTES]), first_text, bases)
+    return _Piece(b"\0".join([b"", *parts, b"\0" * byte_runs.WORD_BYTES]), first_text, bases)
 
 
 def _long_parts(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -122,55 +113,6 @@ def _token_bounds(piece: _Piece) -> tuple[np.ndarray, np.ndarray]:
     return edges[0::2], edges[1::2]
 
 
-def _mix(hashes: np.ndarray) -> None:
-    """Spreads every bit over all others, in place and one to one."""
-    for _ in range(2):
-        hashes ^= hashes >> _SHIFT
-        hashes *= _MIX_MULTIPLIER
-    hashes ^= hashes >> _SHIFT
-
-
-def _hash_long_tokens(data: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    digests = (
-        hashlib.blake2b(data[start:end], digest_size=WORD_BYTES).digest()
-        for start, end in zip(starts.tolist(), ends.tolist())
-    )
-    return np.frombuffer(b"".join(digests), dtype="<u8")
-
-
-def hash_runs(data: bytes, *, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Hashes runs of bytes, tokens or others, word by word.
-
-    Args:
-      data: Readable for 8 bytes from every start.
-      starts: int64 `[num_runs]`.
-      ends: int64 `[num_runs]`.
-
-    Returns:
-      uint64 `[num_runs]`; runs of at most 8 bytes that hold no NUL never share one.
-    """
-    # Words that begin at any byte: as many as there are bytes, each 8 bytes long.
-    words: np.ndarray = np.ndarray(
-        (len(data) - WORD_BYTES + 1,), dtype="<u8", buffer=data, strides=(1,)
-    )
-    # Each round looks only at runs with bytes left.
-    lengths = ends - starts
-    hashes = words[starts] & _MASKS[np.minimum(lengths, WORD_BYTES)]
-    left = np.flatnonzero(lengths > WORD_BYTES)
-    for done in range(WORD_BYTES, WORD_BYTES * _MAX_WORDS, WORD_BYTES):
-        if not len(left):
-            break
-        rest = lengths[left] - done
-        state = hashes[left] * _WORD_MULTIPLIER
-        state ^= state >> _SHIFT
-        state ^= words[starts[left] + done] & _MASKS[np.minimum(rest, WORD_BYTES)]
-        hashes[left] = state
-        left = left[rest > WORD_BYTES]
-    _mix(hashes)
-    hashes[left] = _hash_long_tokens(data, starts[left], ends[left])
-    return hashes
-
-
 def _count_tokens(piece: _Piece, starts: np.ndarray, counts: np.ndarray) -> None:
     """Adds the number of tokens of each text of the piece to `counts`."""
     firsts = np.searchsorted(starts, piece.bases)
@@ -201,7 +143,7 @@ def hash_tokens(contents: Sequence[bytes]) -> TokenBatch:
     for piece in _pieces(contents):
         starts, ends = _token_bounds(piece)
         _count_tokens(piece, starts, counts)
-        hashes.append(hash_runs(piece.data, starts=starts, ends=ends))
+        hashes.append(byte_runs.hash_runs(piece.data, starts=starts, ends=ends))
     return TokenBatch(np.concatenate(hashes), _offsets(counts))
 
 
@@ -260,9 +202,9 @@ def ngram_hashes(tokens: TokenBatch, size: int) -> NgramBatch:
         block = tokens.hashes[start:stop].copy()
         for place in range(1, size):
             # A polynomial with an odd base: every place counts, and differently.
-            block *= _WORD_MULTIPLIER
+            block *= byte_runs.WORD_MULTIPLIER
             block += tokens.hashes[start + place : stop + place]
-        _mix(block)
+        byte_runs.mix_hashes(block)
         hashes[start:stop] = block
     counts = np.maximum(np.diff(tokens.offsets) - (size - 1), 0)
     return NgramBatch(hashes[_is_window(tokens.offsets, size)], _offsets(counts))

@@ -27,9 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from code_t5 import errors, progress
+from code_t5 import errors, parallel, progress
 from code_t5.storage import atomic
-from preprocessing import parallel, records, splits
+from preprocessing import records, splits
 from preprocessing.leaks import held_out_index, lookup
 
 MAX_PART_NGRAMS = 16_000_000

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from code_t5 import errors
-from preprocessing import compare, decisions, parallel, records, stages
+from code_t5 import errors, parallel
+from preprocessing import compare, decisions, records, stages
 from preprocessing.dedup import cluster
 from preprocessing.leaks import measure
 

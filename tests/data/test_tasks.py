@@ -134,7 +134,7 @@ def test_objective_of_the_plain_task_is_chosen_by_gin(small_data_dir):
 def test_the_cache_comes_before_the_objective():
     tasks.register_tasks("/nowhere")
     names = [
-        getattr(p, "__name__", type(p).__name__)
+        getattr(getattr(p, "func", p), "__name__", type(p).__name__)
         for p in seqio.TaskRegistry.get("fl_py_50stars_2019_prefix_lm").preprocessors
     ]
     assert names == [
@@ -211,7 +211,7 @@ def test_asking_for_what_is_not_built_or_damaged_is_refused(copied_data_dir):
     data[len(data) // 2] ^= 1
     model.write_bytes(bytes(data))
     with pytest.raises(errors.ArtifactError, match="sentencepiece.model"):
-        tasks.CodeVocabulary(str(model.parent)).encode("x")
+        CodeVocabulary(str(model.parent)).encode("x")
 
 
 _TRAINER = """
@@ -282,7 +282,7 @@ def test_flipped_byte_in_a_shard_is_noticed(copied_data_dir):
 
 def test_source_warns_of_nothing_and_opens_nothing_when_it_is_made(tmp_path):
     dataset = prepared.PreparedDataset("gone", str(tmp_path / "gone"))
-    source = sources.FlccDataSource(dataset, tasks.CodeVocabulary(str(dataset.vocabulary_dir)))
+    source = sources.FlccDataSource(dataset, CodeVocabulary(str(dataset.vocabulary_dir)))
     with pytest.raises(errors.NotBuiltError):
         source.check()
 

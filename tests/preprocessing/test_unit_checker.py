@@ -20,7 +20,7 @@ _STANDARD_LIBRARY = pathlib.Path(sysconfig.get_paths()["stdlib"])
 
 def _units(text: str) -> list[str]:
     data = b"\0" + text.encode("utf-8") + b"\0"
-    starts, ends = unit_checker.find_units(data)
+    starts, ends = text_units.find_units(data)
     return [data[i:j].decode("utf-8") for i, j in zip(starts.tolist(), ends.tolist())]
 
 
@@ -39,7 +39,7 @@ def test_real_code_is_cut_where_the_vocabulary_cuts_it():
 
 def test_units_do_not_reach_from_one_text_into_the_next():
     data = b"\0a \0 b\0(\0x\0"
-    starts, ends = unit_checker.find_units(data)
+    starts, ends = text_units.find_units(data)
     found = [data[i:j] for i, j in zip(starts.tolist(), ends.tolist())]
     assert found == [b"a", b" ", b" b", b"(", b"x"]
 

@@ -10,8 +10,9 @@ import random
 import numpy as np
 import pytest
 
+from code_t5 import parallel
 from fakes import write_flcc
-from preprocessing import build_config, decisions, flcc_layout, parallel, stages, unit_store
+from preprocessing import build_config, decisions, flcc_layout, stages, unit_store
 from preprocessing.beam import beam_near, beam_pool, beam_runner
 from preprocessing.dedup import apply, exact, near
 

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from code_t5 import errors
-from preprocessing import flcc_layout, normalize, parallel
+from code_t5 import errors, parallel
+from preprocessing import flcc_layout, normalize
 from preprocessing.beam import beam_pool, beam_runner
 
 pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")

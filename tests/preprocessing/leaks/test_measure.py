@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from code_t5 import errors
+from code_t5 import errors, parallel
 from code_t5.storage import tfrecords
-from preprocessing import parallel, records, splits
+from preprocessing import records, splits
 from preprocessing.leaks import held_out_index, lookup, measure
 
 
