@@ -33,6 +33,8 @@ BASE = [
     "requests>=2.28",
     # 0.2.1 and later carry protobuf-5 stubs, and give other ids for the same model.
     "sentencepiece>=0.2.0,<0.2.1",
+    # Trains byte-level vocabularies; transformers 4.49 accepts no other minor version.
+    "tokenizers>=0.21,<0.22",
     "tqdm>=4.64",
 ]
 

@@ -134,6 +134,7 @@ def build_dataset(
       InputError: The input, the name or an option is not usable.
       ArtifactError: The data set or the vocabulary on disk is damaged, or counts do not add up.
       VocabularyMismatchError: The vocabulary is not the one wanted, or loses something.
+      NotBuiltError: The data set is finished and its vocabulary is gone.
       BusyError: Another process builds the same.
     """
     check_config(config)
@@ -146,6 +147,7 @@ def build_dataset(
     with atomic.lock(work_dir.with_name(f"{place}.lock"), purpose=f"building {config.name}"):
         if not config.dry_run and manifest.is_complete(final_dir) and not config.overwrite:
             shutil.rmtree(work_dir, ignore_errors=True)
+            stages.check_vocabulary(config)
             return publish.read_built(config, final_dir)
         root = flcc_layout.find_v3_root(config.input_dir)
         prepare_work_dir(config, work_dir)

@@ -25,11 +25,14 @@ class VocabularyConfig:
       vocab_size: Pieces, sentinels excluded; 0 takes an existing vocabulary as it is, and trains
         32,000 pieces where there is none.
       max_sample_bytes: Most bytes of training text to train on.
+      kind: One of `token_model.KINDS`; None takes an existing vocabulary as it is, and trains
+        SentencePiece where there is none.
     """
 
     name: str = "default"
     vocab_size: int = 0
     max_sample_bytes: int = 50_000_000
+    kind: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from code_t5 import errors
+from code_t5.data import token_model
 from preprocessing import decontamination, filters, licenses, scan, splits
 from preprocessing.build_config import BuildConfig, VocabularyConfig
 from preprocessing.dedup import near
@@ -35,6 +36,10 @@ def define_flags() -> None:
     flags.DEFINE_integer(
         "max_sample_bytes", vocabulary.max_sample_bytes, "Most bytes to train a vocabulary on."
     )
+    flags.DEFINE_enum(
+        "vocabulary_kind", vocabulary.kind, token_model.KINDS,
+        "What to train; by default what the existing vocabulary is, else sentencepiece.",
+    )  # fmt: skip
 
 
 def _define_filter_flags(defaults: BuildConfig) -> None:
@@ -124,5 +129,10 @@ def config_from_flags(more_benchmarks: Sequence[str]) -> BuildConfig:
         ),
         max_linked_fraction=values.max_linked_fraction,
         splits=splits.SplitConfig(values.validation_fraction, values.test_fraction),
-        vocabulary=VocabularyConfig(values.vocabulary, values.vocab_size, values.max_sample_bytes),
+        vocabulary=VocabularyConfig(
+            name=values.vocabulary,
+            vocab_size=values.vocab_size,
+            max_sample_bytes=values.max_sample_bytes,
+            kind=values.vocabulary_kind,
+        ),
     )

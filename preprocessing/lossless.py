@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from code_t5 import errors, parallel, progress
-from code_t5.data import piece_model
+from code_t5.data import piece_model, token_model
 from code_t5.storage import atomic, tfrecords
 from preprocessing import records, unit_checker
 
@@ -51,7 +51,7 @@ class LosslessReport:
 
 
 @functools.lru_cache(maxsize=1)
-def _checker(model: piece_model.PieceModel) -> unit_checker.UnitChecker:
+def _checker(model: Any) -> unit_checker.UnitChecker:
     return unit_checker.UnitChecker(model)
 
 
@@ -67,7 +67,8 @@ def check_lossless_batch(
     Returns:
       Which differ, and how many ids each became.
     """
-    return _checker(piece_model.load_piece_model(vocabulary_dir)).check(contents)
+    model: Any = token_model.load_token_model(vocabulary_dir)
+    return _checker(model).check(contents)
 
 
 def _num_characters(content: bytes) -> int:

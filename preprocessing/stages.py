@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from code_t5 import errors, parallel, progress
-from code_t5.data import piece_model
+from code_t5.data import piece_model, token_model
 from code_t5.storage import atomic, manifest
 from preprocessing import (
     compare,
@@ -189,7 +189,7 @@ def ensure_vocabulary(
       The vocabulary's manifest.
 
     Raises:
-      VocabularyMismatchError: It was trained for another size than the one asked for.
+      VocabularyMismatchError: It is of another size or kind than the one asked for.
     """
     wanted = config.vocabulary
     folder = vocabulary_dir(config.data_dir, wanted.name)
@@ -201,13 +201,39 @@ def ensure_vocabulary(
                 output_dir=folder,
                 vocab_size=wanted.vocab_size or vocabulary_training.DEFAULT_VOCAB_SIZE,
                 max_sample_bytes=wanted.max_sample_bytes,
+                kind=wanted.kind or token_model.SENTENCEPIECE,
             )
+    return check_vocabulary(config)
+
+
+def check_vocabulary(config: BuildConfig) -> dict[str, Any]:
+    """Checks that the vocabulary is the one that was asked for.
+
+    Args:
+      config: What to build.
+
+    Returns:
+      The vocabulary's manifest.
+
+    Raises:
+      NotBuiltError: There is none.
+      ArtifactError: It is damaged.
+      VocabularyMismatchError: It is of another size or kind.
+    """
+    wanted = config.vocabulary
+    folder = vocabulary_dir(config.data_dir, wanted.name)
     found = piece_model.read_vocabulary_manifest(folder)
+    is_that = f"the vocabulary {folder} (fingerprint {found['fingerprint'][:16]})"
     if wanted.vocab_size and wanted.vocab_size != found["requested_vocab_size"]:
         raise errors.VocabularyMismatchError(
-            f"the vocabulary {folder} (fingerprint {found['fingerprint'][:16]}) was trained for "
-            f"{found['requested_vocab_size']} pieces; wanted --vocab_size={wanted.vocab_size}; all "
-            "data sets of a data directory share one vocabulary: leave --vocab_size out, or name "
-            "another with --vocabulary"
+            f"{is_that} was trained for {found['requested_vocab_size']} pieces; wanted "
+            f"--vocab_size={wanted.vocab_size}; all data sets of a data directory share one "
+            "vocabulary: leave --vocab_size out, or name another with --vocabulary"
+        )
+    if wanted.kind and wanted.kind != found["kind"]:
+        raise errors.VocabularyMismatchError(
+            f"{is_that} is of the kind {found['kind']}; wanted --vocabulary_kind={wanted.kind}; "
+            "all data sets of a data directory share one vocabulary: leave --vocabulary_kind out, "
+            "or name another with --vocabulary"
         )
     return found

@@ -1,9 +1,10 @@
-"""Trains the vocabulary of a data directory and checks that it loses nothing.
+"""Trains the vocabulary of a data directory, of either kind (`code_t5/data/token_model.py`).
 
-Byte-pair encoding rather than a unigram model, both by SentencePiece: `docs/vocabulary.md` has the
-comparison. Every text can be encoded (bytes stand in for characters without a piece), nothing is
-normalised, and line ends, tabs and runs of spaces are pieces of their own. The other pieces are
-learned from *units* (`code_t5/data/text_units.py`) and how often they occur.
+Byte-level BPE is trained by `preprocessing.byte_bpe_training`, SentencePiece here: byte-pair
+encoding rather than a unigram model, `docs/vocabulary.md` has the comparison. Every text can be
+encoded (bytes stand in for characters without a piece), nothing is normalised, and line ends, tabs
+and runs of spaces are pieces of their own. The other pieces are learned from *units*
+(`code_t5/data/text_units.py`) and how often they occur.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import heapq
 import io
 import os
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Callable
 
 from absl import logging
 
 from code_t5 import errors, parallel, progress, vocabulary_escapes
-from code_t5.data import piece_model, text_units
+from code_t5.data import byte_bpe_model, piece_model, text_units, token_model
 from code_t5.storage import atomic, fingerprints, manifest
+from preprocessing import byte_bpe_training
 
 DEFAULT_VOCAB_SIZE = 32_000
 MODEL_TYPE = "bpe"
@@ -164,21 +166,41 @@ def _characters_per_token(counts: Mapping[str, int], *, model: piece_model.Piece
     return round(num_characters / num_tokens, 4)
 
 
-def _describe(model_bytes: bytes, *, model: piece_model.PieceModel) -> dict[str, Any]:
+def _train_in_child(train_fn: Callable[[], bytes]) -> bytes:
+    with progress.progress_bar(description="training the vocabulary", unit="s") as bar:
+        return parallel.run_in_child(train_fn, tick_fn=bar.update)
+
+
+def _train_sentencepiece(sample: Sequence[str], vocab_size: int) -> tuple[bytes, dict[str, Any]]:
+    """Returns the model, and what the manifest says of it alone."""
     import sentencepiece
 
-    return {
-        "format_name": piece_model.FORMAT_NAME,
-        "format_version": piece_model.FORMAT_VERSION,
+    counts = count_units(sample)
+    model_bytes = _train_in_child(functools.partial(train_model, counts, vocab_size=vocab_size))
+    model = piece_model.PieceModel(model_bytes)
+    return model_bytes, {
         "fingerprint": piece_model.vocabulary_fingerprint(model_bytes),
-        "model_sha256": fingerprints.hash_bytes(model_bytes),
         "model_type": MODEL_TYPE,
         "escape_version": vocabulary_escapes.ESCAPE_VERSION,
         "num_pieces": model.num_pieces,
-        "extra_ids": piece_model.EXTRA_IDS,
         "vocab_size": model.vocab_size,
+        "characters_per_token": _characters_per_token(counts, model=model),
         "sentencepiece_version": sentencepiece.__version__,
     }
+
+
+def _train_byte_bpe(sample: Sequence[str], vocab_size: int) -> tuple[bytes, dict[str, Any]]:
+    """Returns the tokenizer, and what the manifest says of it alone."""
+    train_fn = functools.partial(byte_bpe_training.train_tokenizer, sample, vocab_size=vocab_size)
+    tokenizer_json = _train_in_child(train_fn)
+    return tokenizer_json, byte_bpe_training.describe_tokenizer(tokenizer_json, sample)
+
+
+# By kind: the name of the file, and who trains.
+_TRAINERS = {
+    token_model.SENTENCEPIECE: (piece_model.MODEL_NAME, _train_sentencepiece),
+    token_model.BYTE_BPE: (byte_bpe_model.MODEL_NAME, _train_byte_bpe),
+}
 
 
 def train_vocabulary(
@@ -187,6 +209,7 @@ def train_vocabulary(
     output_dir: str | os.PathLike[str],
     vocab_size: int = DEFAULT_VOCAB_SIZE,
     max_sample_bytes: int = 50_000_000,
+    kind: str = token_model.SENTENCEPIECE,
 ) -> dict[str, Any]:
     """Trains a vocabulary and writes it in one step.
 
@@ -195,6 +218,7 @@ def train_vocabulary(
       output_dir: The vocabulary's directory; replaced if it is there.
       vocab_size: Most pieces, the three special ids included, sentinels excluded.
       max_sample_bytes: Most bytes to train on; they are held in memory.
+      kind: One of `token_model.KINDS`.
 
     Returns:
       The manifest.
@@ -209,25 +233,26 @@ def train_vocabulary(
             "there is no text to train a vocabulary on; wanted kept files in the train split; "
             "check the counts by reason above, or --max_sample_bytes"
         )
-    counts = count_units(sample)
-    train_fn = functools.partial(train_model, counts, vocab_size=vocab_size)
-    with progress.progress_bar(description="training the vocabulary", unit="s") as bar:
-        model_bytes = parallel.run_in_child(train_fn, tick_fn=bar.update)
-    model = piece_model.PieceModel(model_bytes)
-    if model.num_pieces < vocab_size:
+    model_name, train_fn = _TRAINERS[kind]
+    model_bytes, described = train_fn(sample, vocab_size)
+    if described["num_pieces"] < vocab_size:
         logging.warning(
             "the sample holds enough for %d pieces, not for the %d asked for: the vocabulary is "
             "smaller",
-            model.num_pieces,
+            described["num_pieces"],
             vocab_size,
         )
     fields = {
-        **_describe(model_bytes, model=model),
+        "format_name": piece_model.FORMAT_NAME,
+        "format_version": piece_model.FORMAT_VERSION,
+        "kind": kind,
+        "model_sha256": fingerprints.hash_bytes(model_bytes),
+        "extra_ids": piece_model.EXTRA_IDS,
         "requested_vocab_size": vocab_size,
-        "characters_per_token": _characters_per_token(counts, model=model),
         "sample_bytes": sample_bytes,
+        **described,
     }
     with atomic.directory(output_dir) as folder:
-        atomic.write_file(folder / piece_model.MODEL_NAME, model_bytes)
+        atomic.write_file(folder / model_name, model_bytes)
         manifest.write_manifest(folder, fields)
     return fields

@@ -49,6 +49,7 @@ MAY_BE_HEAVY = {"code_t5/data", "code_t5/training", "scripts", "benchmarks"}
 FOREIGN_SIGNATURES = {
     "get_dataset": "seqio.DataSource",
     "list_shards": "seqio.DataSource",
+    "resumable_train_model": "mesh_tensorflow.transformer.utils.run",
     "__exit__": "the context manager protocol",
 }
 

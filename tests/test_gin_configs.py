@@ -13,6 +13,8 @@ import t5.models
 from mesh_tensorflow.transformer import utils as mesh_utils
 from t5.models import mesh_transformer
 
+from code_t5 import errors
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent / "gin_configs"
 T5_ROOT = pathlib.Path(t5.models.__file__).parent / "gin"
 DEFAULTS = pathlib.Path(mesh_tensorflow.transformer.__file__).parent / "gin" / "defaults.gin"
@@ -88,7 +90,7 @@ def test_an_unknown_name_is_an_error():
 @pytest.mark.parametrize("name", COMPLETE)
 def test_complete_file_asks_for_the_data_only(name):
     parse(name)
-    with pytest.raises(ValueError, match="set MIXTURE_NAME"):
+    with pytest.raises(errors.InputError, match="set MIXTURE_NAME"):
         mesh_transformer.get_vocabulary()
     assert value("run.model_type") == "bitransformer"
     assert value("run.train_dataset_fn") is not None
@@ -144,6 +146,23 @@ def test_mesh_names_as_many_devices_as_it_has_places(name):
 def test_published_data_set_is_named_as_its_file(name):
     parse("models/shared-prefix_lm.gin", name)
     assert gin.query_parameter("MIXTURE_NAME/gin.macro.value") == pathlib.Path(name).stem
+
+
+@pytest.mark.parametrize("name", [*COMPLETE, "runs/evaluate.gin", "runs/complete.gin"])
+def test_run_looks_its_data_up_where_mixtures_of_gin_are_registered(name):
+    parse(name)
+    asked = gin.query_parameter("mesh_transformer.get_vocabulary.mixture_or_task_name")
+    assert repr(asked) == "@mixture_name()"
+
+
+@pytest.mark.parametrize("name", ["runs/evaluate.gin", "runs/complete.gin"])
+def test_run_on_a_trained_model_keeps_the_mixture_that_it_was_trained_on(name):
+    trained = "fl_py_2019_mix/mixture.members"
+    with gin.unlock_config():
+        gin.clear_config()
+        gin.parse_config(f"import code_t5.data.gin_mixtures\n{trained} = {{'mine': 1.0}}")
+        gin.parse_config_file(name)
+    assert gin.query_parameter(trained) == {"mine": 1.0}
 
 
 def test_evaluation_cuts_the_same_windows_every_time():

@@ -1,82 +1,71 @@
-"""Ends the trainer before it starts if the Task or Mixture it was asked for cannot be read.
+"""Checks that the Task or Mixture that a program was asked for is there and can be read.
 
-The trainer looks `MIXTURE_NAME` up after gin is parsed and reads data after the graph is built;
-without this check a wrong name ends minutes later in a page of traceback.
+The trainer reads data after the graph is built; without this check a wrong name ends minutes later
+in a page of traceback. `gin_mixtures.mixture_name` asks right after gin is parsed.
 """
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Sequence
+from typing import Any
 
 import seqio
-from absl import flags
 
 from code_t5 import errors
-from code_t5.data import prepared, sources
-
-_BINDING = re.compile(r"""^\s*MIXTURE_NAME\s*=\s*(['"])(?P<name>[^'"]*)\1\s*$""")
+from code_t5.data import mixture_definitions, prepared, preprocessors, sources, task_names
 
 
-def requested_name(gin_params: Sequence[str]) -> str | None:
-    """Returns the name that the last `MIXTURE_NAME = '…'` binding gives, if there is one.
+def check_source(task: seqio.Task) -> None:
+    """Checks that the data of a Task can be read, if it is over a prepared data set.
 
     Args:
-      gin_params: Values of `--gin_param`.
+      task: The Task.
 
-    >>> requested_name(["run.train_steps = 10", "MIXTURE_NAME = 'dev_prefix_lm'"])
-    'dev_prefix_lm'
+    Raises:
+      NotBuiltError: Its data set is not built.
+      ArtifactError: Its data set is damaged or does not fit its vocabulary.
     """
-    matches = [match for match in map(_BINDING.match, gin_params) if match]
-    return matches[-1].group("name") if matches else None
+    if isinstance(task.source, sources.FlccDataSource):
+        task.source.check()
 
 
-def check_name(name: str, built: Sequence[str]) -> None:
+def find(name: Any) -> seqio.Task | seqio.Mixture:
+    """Returns a Task or Mixture by its name.
+
+    Args:
+      name: Of the Task or Mixture.
+
+    Returns:
+      What is registered under the name.
+
+    Raises:
+      InputError: Nothing is; the message has near names and the data sets that are built.
+    """
+    known = [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()]
+    if isinstance(name, str) and name in known:
+        return seqio.get_mixture_or_task(name)
+    known += mixture_definitions.bound_names()
+    data_dir = prepared.find_data_dir()
+    built = [dataset.name for dataset in prepared.list_datasets(data_dir)]
+    suffixes = ", ".join(f"_{objective}" for objective in preprocessors.OBJECTIVES)
+    raise errors.InputError(
+        f"MIXTURE_NAME is {name!r}, which is no Task or Mixture"
+        f"{task_names.near_hint(str(name), known) or '.'} Under {data_dir} are built: "
+        f"{', '.join(built) or 'none'}; wanted one of those, alone or followed by one of "
+        f"{suffixes}, or a mixture that a gin file defines, as mixtures/published.gin does; build "
+        f"a data set with scripts/build_dev_dataset.sh --data_dir={data_dir}, or add the --gin_file"
+    )
+
+
+def check_name(name: Any) -> None:
     """Checks that a Task or Mixture is registered and that its data can be read.
 
     Args:
       name: Of the Task or Mixture.
-      built: Names of the prepared data sets.
 
     Raises:
       InputError: No Task or Mixture has that name.
       NotBuiltError: A member's data set is not built.
       ArtifactError: A member's data set is damaged or does not fit its vocabulary.
     """
-    known = [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()]
-    if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        data_dir = prepared.find_data_dir()
-        raise errors.InputError(
-            f"MIXTURE_NAME is {name!r}, which is no Task or Mixture{hint} Under {data_dir} are "
-            f"built: {', '.join(built) or 'none'}; wanted one of those, alone or followed by "
-            "_prefix_lm or _span_corruption; build one with scripts/build_dev_dataset.sh "
-            f"--data_dir={data_dir}"
-        )
-    for task in seqio.get_subtasks(seqio.get_mixture_or_task(name)):
-        if isinstance(task.source, sources.FlccDataSource):
-            task.source.check()
-
-
-def check_requested(built: Sequence[str]) -> None:
-    """Runs `check_name` on the trainer's command line; does nothing in another program.
-
-    Args:
-      built: Names of the prepared data sets.
-
-    Raises:
-      SystemExit: The name cannot be read; the message is one line.
-    """
-    values = flags.FLAGS
-    if not values.is_parsed() or "gin_param" not in values or "module_import" not in values:
-        return
-    name = requested_name(values["gin_param"].value or [])
-    # A module that is imported after this one may still register the name.
-    if name is None or (values["module_import"].value or [""])[-1] != "code_t5":
-        return
-    try:
-        check_name(name, built)
-    except errors.CodeT5Error as error:
-        raise SystemExit(f"error: {error}") from error
+    for task in seqio.get_subtasks(find(name)):
+        check_source(task)

@@ -1,24 +1,18 @@
 """Registers a Task for every data set and objective.
 
 For each prepared data set `<name>` and for each published one: `<name>`, whose objective gin
-chooses, and `<name>_<objective>` with the objective fixed. The published mixture is registered
-with them. Registering reads a directory listing and small manifests, nothing else.
+chooses, and `<name>_<objective>` with the objective fixed. Registering reads a directory listing
+and small manifests, nothing else. Mixtures are gin's: see `code_t5.data.gin_mixtures`.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
 
 import seqio
-import tensorflow as tf
 
-from code_t5.data import prepared, preprocessors, requested, sources, vocabularies
-
-# Mixtures that the field uses, by the data sets that are their members.
-PUBLISHED_MIXTURES = {"fl_py_2019_mix": ("fl_py_50stars_2019", "fl_py_10stars_2019")}
-
-Preprocessor = Callable[..., tf.data.Dataset]
+from code_t5.data import prepared, preprocessors, sources, vocabularies
+from code_t5.data.task_cache import check
 
 
 class CodeTask(seqio.Task):
@@ -39,7 +33,7 @@ class CodeTask(seqio.Task):
           dataset: What it reads.
           objective: One of `preprocessors.OBJECTIVES`; None to let gin choose.
         """
-        vocabulary = vocabularies.CodeVocabulary(str(dataset.vocabulary_dir))
+        vocabulary = vocabularies.open_vocabulary(str(dataset.vocabulary_dir))
         super().__init__(
             name,
             source=sources.FlccDataSource(dataset, vocabulary),
@@ -71,7 +65,7 @@ class CodeTask(seqio.Task):
         """
         found = super().cache_dir
         if found is not None and found != self._checked_cache_dir:
-            pass
+            check.check_task_cache(found, dataset=self.dataset)
             self._checked_cache_dir = found
         return found
 
@@ -92,17 +86,8 @@ def _register(name: str, *, dataset: prepared.PreparedDataset, objective: str | 
         seqio.TaskRegistry.add_provider(name, CodeTask(name, dataset=dataset, objective=objective))
 
 
-def _register_mixture(name: str, members: Sequence[str]) -> None:
-    # A Mixture holds its Tasks, which may have been registered anew.
-    if name in seqio.MixtureRegistry.names():
-        seqio.MixtureRegistry.remove(name)
-    seqio.MixtureRegistry.add(
-        name, list(members), default_rate=functools.partial(seqio.mixing_rate_num_examples)
-    )
-
-
 def register_tasks(data_dir: str | None = None) -> list[str]:
-    """Registers the Tasks and Mixtures of a data directory.
+    """Registers the Tasks of a data directory.
 
     Args:
       data_dir: The data directory; by default the one that `prepared.find_data_dir` finds.
@@ -119,14 +104,4 @@ def register_tasks(data_dir: str | None = None) -> list[str]:
         _register(name, dataset=dataset, objective=None)
         for objective in preprocessors.OBJECTIVES:
             _register(f"{name}_{objective}", dataset=dataset, objective=objective)
-    for name, members in PUBLISHED_MIXTURES.items():
-        _register_mixture(name, members)
-        for suffix in preprocessors.OBJECTIVES:
-            _register_mixture(f"{name}_{suffix}", [f"{member}_{suffix}" for member in members])
     return built
-
-
-def register_for_trainer() -> None:
-    """Registers everything, and ends the trainer early if it was asked for what cannot be read."""
-    built = register_tasks()
-    requested.check_requested(built)

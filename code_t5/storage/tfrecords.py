@@ -16,7 +16,7 @@ import functools
 import itertools
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from io import FileIO
 from typing import BinaryIO, NamedTuple, Union
 
@@ -162,11 +162,12 @@ def _decode_feature(data: bytes) -> Value:
     raise ValueError("a feature without a value")
 
 
-def decode_example(data: bytes) -> dict[str, Value]:
+def decode_example(data: bytes, *, names: Collection[str] | None = None) -> dict[str, Value]:
     """Reads what `encode_example` wrote: one bytes or int64 value per feature.
 
     Args:
       data: The message in wire format.
+      names: Features to read; None for all.
 
     Returns:
       Feature name to value.
@@ -179,7 +180,9 @@ def decode_example(data: bytes) -> dict[str, Value]:
         for _, entries in _fields(data):
             for _, entry in _fields(entries):
                 pair = dict(_fields(entry))
-                features[pair[1].decode("utf-8")] = _decode_feature(pair[2])
+                name = pair[1].decode("utf-8")
+                if names is None or name in names:
+                    features[name] = _decode_feature(pair[2])
     except (IndexError, KeyError) as error:
         raise ValueError(f"not an Example message: {error!r}") from error
     return features
@@ -269,5 +272,5 @@ def read_features(path: str | os.PathLike[str], names: list[str]) -> Iterator[li
       Their values, in the order of `names`.
     """
     for data in read_records(path):
-        example = decode_example(data)
+        example = decode_example(data, names=names)
         yield [example[name] for name in names]

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from code_t5 import errors
-from code_t5.data import prepared, requested, sources, tasks
+from code_t5.data import objectives, prepared, sources, tasks
 from code_t5.data.vocabularies import CodeVocabulary
 from code_t5.storage import manifest, tfrecords
 
@@ -50,17 +50,15 @@ def test_each_data_set_gets_a_task_per_objective_and_published_names_are_known(s
     names = set(seqio.TaskRegistry.names())
     for dataset in ("small", *prepared.PUBLISHED):
         assert {dataset, f"{dataset}_prefix_lm", f"{dataset}_span_corruption"} <= names
-    assert {"fl_py_2019_mix", "fl_py_2019_mix_prefix_lm"} <= set(seqio.MixtureRegistry.names())
     assert tasks.register_tasks(str(small_data_dir)) == ["small"]
 
 
 def test_another_data_directory_takes_the_names_over(small_data_dir, tmp_path):
     tasks.register_tasks(str(tmp_path))
     tasks.register_tasks(str(small_data_dir))
-    names = seqio.TaskRegistry.names(), seqio.MixtureRegistry.get("fl_py_2019_mix").tasks
-    assert "small" in names[0]
-    sources_found = [seqio.TaskRegistry.get(name).source for name in names[0]]
-    sources_found += [task.source for task in names[1]]
+    names = seqio.TaskRegistry.names()
+    assert "small" in names
+    sources_found = [seqio.TaskRegistry.get(name).source for name in names]
     assert {source.dataset.data_dir for source in sources_found} == {str(small_data_dir)}
 
 
@@ -151,7 +149,6 @@ def test_a_task_that_is_not_built_says_which_command_builds_it(tmp_path):
         lambda: task.source.num_input_examples("train"),
         lambda: task.source.list_shards("train"),
         lambda: task.splits,
-        lambda: seqio.MixtureRegistry.get("fl_py_2019_mix").get_dataset(_LENGTHS, split="train"),
     ):
         with pytest.raises(errors.NotBuiltError, match="build it with: python -m preprocessing"):
             attempt()
@@ -170,42 +167,7 @@ def test_a_data_set_and_another_vocabulary_are_refused_with_both_fingerprints(co
     assert found in str(caught.value)
 
 
-def test_mixture_of_two_data_sets_reads_both_in_proportion(copied_data_dir):
-    for name in ("fl_py_50stars_2019", "fl_py_10stars_2019"):
-        folder = copied_data_dir / "flcc" / name
-        shutil.copytree(copied_data_dir / "flcc/small", folder)
-        info = folder / "2.0.0/dataset_info.json"
-        info.write_text(
-            info.read_text().replace('"configName": "small"', f'"configName": "{name}"')
-        )
-    tasks.register_tasks(str(copied_data_dir))
-    mixture = seqio.MixtureRegistry.get("fl_py_2019_mix_prefix_lm")
-    count = len(_texts(copied_data_dir, "train"))
-    assert [mixture.get_rate(task) for task in mixture.tasks] == [count, count]
-    dataset = mixture.get_dataset(_LENGTHS, split="train", shuffle=False)
-    assert len(list(dataset.take(10))) == 10
-
-
-def _check(name):
-    requested.check_name(name, ["small"])
-
-
-def test_asking_for_an_unknown_name_lists_what_is_there(small_data_dir):
-    tasks.register_tasks(str(small_data_dir))
-    _check("small_prefix_lm")
-    with pytest.raises(errors.InputError) as caught:
-        _check("smal_prefix_lm")
-    message = str(caught.value)
-    assert "did you mean small_prefix_lm?" in message
-    assert "are built: small; wanted" in message
-    assert "\n" not in message
-
-
-def test_asking_for_what_is_not_built_or_damaged_is_refused(copied_data_dir):
-    tasks.register_tasks(str(copied_data_dir))
-    for name in ("fl_py_50stars_2019", "fl_py_2019_mix_span_corruption"):
-        with pytest.raises(errors.NotBuiltError, match="is not built"):
-            _check(name)
+def test_a_damaged_vocabulary_is_refused_when_it_encodes(copied_data_dir):
     model = copied_data_dir / "vocabularies/default/sentencepiece.model"
     data = bytearray(model.read_bytes())
     data[len(data) // 2] ^= 1
@@ -241,20 +203,7 @@ def test_the_trainers_flag_names_the_data_directory_and_importing_stays_light(sm
     assert done.returncode == 0, done.stderr
     seconds, t5_imported, names = done.stdout.strip().split(" ", 2)
     assert t5_imported == "False"
-    assert names == "['small', 'small_prefix_lm', 'small_span_corruption']"
-
-
-def test_the_trainer_ends_in_one_line_if_asked_for_what_is_not_there(small_data_dir):
-    done = _run_like_the_trainer(
-        f"--t5_tfds_data_dir={small_data_dir}", "--gin_param=MIXTURE_NAME = 'nothing'"
-    )
-    assert done.returncode == 1
-    assert (
-        done.stderr.strip()
-        .splitlines()[-1]
-        .startswith("error: MIXTURE_NAME is 'nothing', which is no Task or Mixture")
-    )
-    assert "Traceback" not in done.stderr
+    assert names == str(sorted(["small", *(f"small_{name}" for name in objectives.OBJECTIVES)]))
 
 
 def test_damaged_manifest_is_refused_when_the_data_is_read(copied_data_dir):

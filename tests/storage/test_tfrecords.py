@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from code_t5 import errors
-from code_t5.storage import tfrecords
+from code_t5.storage import tfrecords, varints
 
 _EXAMPLE = {
     "text": "a\u2581b\n".encode(),
@@ -40,6 +40,18 @@ def test_file_is_what_tensorflow_writes(tmp_path):
     assert list(tfrecords.read_records(tmp_path / "theirs")) == data
 
 
+@pytest.mark.parametrize("values", [[], [5], [0, 127, 128, 300, 2**31 - 1]])
+def test_lists_of_numbers_are_what_tensorflow_reads(values):
+    import numpy as np
+    import tensorflow as tf
+
+    (row,) = varints.encode_varints(np.array(values, dtype=int), offsets=np.array([0, len(values)]))
+    data = tfrecords.encode_example({"ids": tfrecords.PackedInts(row), "path": b"a.py"})
+    message = tf.train.Example.FromString(data)
+    assert list(message.features.feature["ids"].int64_list.value) == values
+    assert list(message.features.feature["path"].bytes_list.value) == [b"a.py"]
+
+
 def test_golden_bytes():
     record = tfrecords.frame_record(tfrecords.encode_example({"a": b"b", "c": 5}))
     assert record.hex() == (
@@ -47,8 +59,19 @@ def test_golden_bytes():
     )
 
 
+def test_golden_bytes_of_a_list():
+    data = tfrecords.encode_example({"c": tfrecords.PackedInts(b"\x05\xac\x02")})
+    assert data.hex() == "0a0e0a0c0a016312071a050a0305ac02"
+
+
 def test_example_round_trip():
     assert tfrecords.decode_example(tfrecords.encode_example(_EXAMPLE)) == _EXAMPLE
+
+
+def test_some_features_of_an_example_are_read():
+    data = tfrecords.encode_example(_EXAMPLE)
+    found = tfrecords.decode_example(data, names=["size", "path", "absent"])
+    assert found == {"size": 300, "path": b""}
 
 
 @pytest.mark.parametrize("length", [1, 7, 11, 12, 13, 20, 30])
@@ -69,6 +92,37 @@ def test_every_flipped_byte_is_noticed(tmp_path, position):
     assert next(records) == b"first"
     with pytest.raises(errors.ArtifactError, match="damaged at byte 21"):
         next(records)
+
+
+def test_some_records_are_read_from_where_they_begin(tmp_path):
+    pieces = [b"one", b"", b"three", b"four"]
+    path = tmp_path / "f"
+    path.write_bytes(b"".join(map(tfrecords.frame_record, pieces)))
+    offsets = list(tfrecords.find_records(path))
+    assert offsets == [0, 19, 35, 56, 76]
+    found = tfrecords.read_records(path, start_byte=offsets[1], num_records=2)
+    assert list(found) == [b"", b"three"]
+    assert list(tfrecords.read_records(path, start_byte=offsets[3])) == [b"four"]
+    assert list(tfrecords.read_records(path, start_byte=offsets[4])) == []
+    (tmp_path / "empty").write_bytes(b"")
+    assert list(tfrecords.find_records(tmp_path / "empty")) == [0]
+
+
+@pytest.mark.parametrize("length", [1, 11, 13, 35])
+def test_records_of_a_truncated_file_are_not_found(tmp_path, length):
+    path = tmp_path / "f"
+    path.write_bytes(tfrecords.frame_record(b"x" * 20)[:length])
+    with pytest.raises(errors.ArtifactError, match="at byte 0: the file ends inside a"):
+        list(tfrecords.find_records(path))
+
+
+@pytest.mark.parametrize("position", [0, 7, 8, 11])
+def test_a_flipped_byte_of_a_length_is_noticed_when_records_are_looked_for(tmp_path, position):
+    data = bytearray(tfrecords.frame_record(b"x" * 20))
+    data[position] ^= 0x10
+    (tmp_path / "f").write_bytes(bytes(data))
+    with pytest.raises(errors.ArtifactError, match="the length's checksum is wrong"):
+        list(tfrecords.find_records(tmp_path / "f"))
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"\x0a", b"\x0a\x05a", b"\x08\x01", b"\xff" * 20])

@@ -1,0 +1,64 @@
+"""Python functions that an input pipeline calls, made safe at the end of the program.
+
+A pipeline of `tf.data` calls Python (`tf.numpy_function`) from threads of its own and works ahead
+of its reader. A program that ends while such a call is under way hangs: Python stops the thread for
+good, and TensorFlow waits for it. So calls that are under way when the program ends are waited for,
+and later ones are refused.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _Calls:
+    """The calls that are under way, and whether more may begin."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._num_running = 0
+        self._is_ending = False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            if self._is_ending:
+                raise RuntimeError(
+                    "the program is ending; an input pipeline was not read to its end"
+                )
+            self._num_running += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._num_running -= 1
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Refuses further calls and waits for those under way."""
+        with self._changed:
+            self._is_ending = True
+            self._changed.wait_for(lambda: self._num_running == 0)
+
+
+_CALLS = _Calls()
+atexit.register(_CALLS.end)
+
+
+def pipeline_call(function: _Function) -> Callable[..., Any]:
+    """Returns a function that is safe to give to `tf.numpy_function`.
+
+    Args:
+      function: What a pipeline calls.
+    """
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        with _CALLS:
+            return function(*arguments)
+
+    return call

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+
+import numpy as np
+import pytest
+import small_token_cache
+
+from code_t5 import errors
+from code_t5.storage import fingerprints, manifest
+from code_t5.token_cache import layout, reader
+
+
+@pytest.fixture
+def cache_dir(tmp_path):
+    return small_token_cache.write_cache(tmp_path)
+
+
+def _assert_one_line(caught):
+    assert "\n" not in str(caught.value)
+
+
+def test_documents_come_back_with_their_names(cache_dir):
+    opened = reader.TokenCacheReader(cache_dir)
+    train = opened.split("train")
+    assert [train.document(index).tolist() for index in range(3)] == [[5, 6, 7], [], [65_535]]
+    assert [train.names(index) for index in range(3)] == [
+        ("org/one", "a.py"),
+        ("org/one", "sub/b.py"),
+        ("org/two", "é\n.py"),
+    ]
+    assert train.sizes.tolist() == [11, 0, 4]
+    assert (train.num_documents, train.num_tokens) == (3, 4)
+    assert opened.split("test").num_documents == 0
+
+
+def test_manifest_says_what_made_the_cache(cache_dir):
+    opened = reader.TokenCacheReader(cache_dir)
+    assert opened.fingerprint_parts == small_token_cache.FINGERPRINT_PARTS
+    assert opened.fingerprint == fingerprints.hash_json(small_token_cache.FINGERPRINT_PARTS)
+    assert opened.splits["train"] == {"num_documents": 3, "num_tokens": 4, "num_bytes": 15}
+
+
+def test_arrays_are_read_only(cache_dir):
+    train = reader.TokenCacheReader(cache_dir).split("train")
+    for array in (train.tokens, train.offsets, train.sizes, train.name_bytes, train.name_offsets):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+def test_missing_cache_is_not_built(tmp_path):
+    with pytest.raises(errors.NotBuiltError, match="there is no token cache") as caught:
+        reader.TokenCacheReader(tmp_path / "none")
+    _assert_one_line(caught)
+
+
+def test_unknown_split_lists_those_there_are(cache_dir):
+    with pytest.raises(errors.InputError, match="no split 'dev'.*test, train, validation"):
+        reader.TokenCacheReader(cache_dir).split("dev")
+
+
+def test_half_written_cache_is_refused(cache_dir):
+    (cache_dir / "COMPLETED").unlink()
+    with pytest.raises(errors.ArtifactError, match="wanted a finished code_t5_token_cache"):
+        reader.TokenCacheReader(cache_dir)
+
+
+def _change(cache_dir, **fields):
+    path = cache_dir / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+
+
+@pytest.mark.parametrize("change", [{"format_version": 2}, {"format_name": "other"}])
+def test_other_format_is_refused(cache_dir, change):
+    _change(cache_dir, **change)
+    with pytest.raises(errors.ArtifactError, match="build it again with this version"):
+        reader.TokenCacheReader(cache_dir)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fingerprint": "abc"},
+        {"fingerprint_parts": {"vocabulary": "other"}},
+        {"fingerprint_parts": None},
+        {"dtype": "int32"},
+        {"dtype": None},
+        {"splits": ["train"]},
+        {"splits": {"train": {"num_documents": 1, "num_tokens": -1, "num_bytes": 0}}},
+        {"splits": {"train": {"num_documents": 1}}},
+        {"sha256": []},
+    ],
+)
+def test_manifest_that_was_changed_is_refused(cache_dir, change):
+    _change(cache_dir, **change)
+    with pytest.raises(errors.ArtifactError, match=r"has no usable .*run the command") as caught:
+        reader.TokenCacheReader(cache_dir)
+    _assert_one_line(caught)
+
+
+_ARRAY_FILES = [layout.array_name("train", array) for array in layout.ARRAYS]
+
+
+@pytest.mark.parametrize("name", _ARRAY_FILES)
+@pytest.mark.parametrize("size", [0, 5, 100, 128, -1])
+def test_file_that_was_cut_short_is_refused(cache_dir, name, size):
+    path = cache_dir / name
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(errors.ArtifactError, match=rf"{name}.*run the command that") as caught:
+        reader.TokenCacheReader(cache_dir).split("train")
+    _assert_one_line(caught)
+
+
+@pytest.mark.parametrize("name", _ARRAY_FILES)
+def test_file_that_is_too_long_is_refused(cache_dir, name):
+    with open(cache_dir / name, "ab") as file:
+        file.write(b"\0")
+    with pytest.raises(errors.ArtifactError, match="has 1 bytes too many"):
+        reader.TokenCacheReader(cache_dir).split("train")
+
+
+@pytest.mark.parametrize("name", _ARRAY_FILES)
+def test_missing_file_is_refused(cache_dir, name):
+    (cache_dir / name).unlink()
+    with pytest.raises(errors.ArtifactError, match=rf"{name} is missing"):
+        reader.TokenCacheReader(cache_dir).split("train")
+    with pytest.raises(errors.ArtifactError, match=rf"{name} is missing"):
+        reader.TokenCacheReader(cache_dir).verify()
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.arange(4, dtype=np.uint32), np.arange(5, dtype=np.uint16), np.arange(4, dtype=np.int64)],
+)
+def test_array_of_other_dtype_or_length_is_refused(cache_dir, array):
+    np.save(cache_dir / "train.npy", array)
+    with pytest.raises(errors.ArtifactError, match=r"where the manifest says uint16 \[4\]"):
+        reader.TokenCacheReader(cache_dir).split("train")
+
+
+def test_pickled_objects_are_not_loaded(cache_dir):
+    class Bomb:
+        def __reduce__(self):
+            return pathlib.Path.touch, (cache_dir / "went_off",)
+
+    array = np.empty(4, dtype=object)
+    array[:] = Bomb()
+    np.save(cache_dir / "train.npy", array)
+    with pytest.raises(errors.ArtifactError, match=r"train.npy cannot be opened"):
+        reader.TokenCacheReader(cache_dir).split("train")
+    assert not (cache_dir / "went_off").exists()
+
+
+def test_offsets_of_other_documents_are_refused(cache_dir):
+    np.save(cache_dir / "train.offsets.npy", np.array([0, 3, 3, 5]))
+    with pytest.raises(errors.ArtifactError, match=r"train.offsets.npy goes from 0 to 5"):
+        reader.TokenCacheReader(cache_dir).split("train")
+
+
+def test_whole_cache_passes_verification(cache_dir):
+    reader.TokenCacheReader(cache_dir).verify()
+
+
+def test_every_flipped_byte_is_found_by_verification(cache_dir):
+    for name in _ARRAY_FILES:
+        data = (cache_dir / name).read_bytes()
+        for place in range(0, len(data), 9):
+            damaged = bytearray(data)
+            damaged[place] ^= 4
+            (cache_dir / name).write_bytes(damaged)
+            with pytest.raises(errors.ArtifactError, match=rf"{name} has SHA-256") as caught:
+                reader.TokenCacheReader(cache_dir).verify()
+        _assert_one_line(caught)
+        (cache_dir / name).write_bytes(data)
+
+
+def _write_sparse(path, *, dtype, length, tail):
+    """Writes an array that is all zeros, and takes no room, but for its end."""
+    with open(path, "wb") as file:
+        header = {"descr": dtype, "fortran_order": False, "shape": (length,)}
+        np.lib.format.write_array_header_1_0(file, header)
+        tail = np.array(tail, dtype=dtype)
+        file.seek((length - len(tail)) * tail.itemsize, os.SEEK_CUR)
+        file.write(tail.tobytes())
+
+
+def test_tokens_beyond_32_bits_are_read(tmp_path):
+    num_tokens = 2**32 + 3
+    _write_sparse(tmp_path / "train.npy", dtype="<u2", length=num_tokens, tail=[7, 8, 9])
+    assert (tmp_path / "train.npy").stat().st_blocks < 1000
+    np.save(tmp_path / "train.offsets.npy", np.array([0, 2**31 + 1, 2**32, num_tokens]))
+    np.save(tmp_path / "train.sizes.npy", np.array([2**33, 2**33, 9]))
+    np.save(tmp_path / "train.names.npy", np.frombuffer(b"r\nar\nbr\nc", dtype=np.uint8))
+    np.save(tmp_path / "train.names_offsets.npy", np.array([0, 3, 6, 9]))
+    fields = {
+        "format_name": layout.FORMAT_NAME,
+        "format_version": layout.FORMAT_VERSION,
+        "dtype": "uint16",
+        "splits": {"train": {"num_documents": 3, "num_tokens": num_tokens, "num_bytes": 2**34 + 9}},
+        "sha256": {},
+        "fingerprint": fingerprints.hash_json({}),
+        "fingerprint_parts": {},
+    }
+    manifest.write_manifest(tmp_path, fields)
+    train = reader.TokenCacheReader(tmp_path).split("train")
+    assert train.num_tokens == num_tokens
+    assert train.document(2).tolist() == [7, 8, 9]
+    assert len(train.document(1)) == 2**31 - 1
+    assert train.names(2) == ("r", "c")
