@@ -137,6 +137,7 @@ setup(
     python_requires=">=3.9,<3.12",
     packages=find_packages(include=["code_t5", "code_t5.*", "preprocessing", "preprocessing.*"]),
     package_data={
+        "code_t5": ["data/preview/preview.css", "data/preview/preview.html.j2"],
         "preprocessing": [
             path
             for folder in (

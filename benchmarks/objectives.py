@@ -2,12 +2,12 @@
 
     python -m benchmarks.objectives --data_dir=data --name=dev_python
 
-First each objective's examples of one of the project's own files, `code_t5/training/event_files.py`,
-with short lengths and the data set's vocabulary. Then the speed of each with 512 tokens of inputs
-and of targets, 1,024 examples at a time in shuffled order, from a memory map of the first
-`--max_mb` of the train split: million tokens of examples per CPU second on one thread. Beside them
-t5's own preprocessors of two, fed with the same documents from memory; they may use all cores, and
-what is counted is CPU time too.
+First each objective's examples of one of the project's own files,
+`code_t5/training/event_files.py`, with short lengths and the data set's vocabulary. Then the speed
+of each with 512 tokens of inputs and of targets, 1,024 examples at a time in shuffled order, from a
+memory map of the first `--max_mb` of the train split: million tokens of examples per CPU second on
+one thread, and the average lengths. Beside them two of t5's own preprocessors, fed with the same
+documents from memory; they may use all cores, and CPU time is what is counted there too.
 """
 
 from __future__ import annotations
@@ -31,21 +31,25 @@ _DATA_DIR = flags.DEFINE_string("data_dir", None, "The data directory.", require
 _NAME = flags.DEFINE_string("name", "dev_python", "A data set in it.")
 _MAX_MB = flags.DEFINE_float("max_mb", 30, "Read so much text.", lower_bound=0.1)
 _SECONDS = flags.DEFINE_float("seconds", 2, "Measure each objective so long.", lower_bound=0)
-_SEED = flags.DEFINE_integer("seed", 1, "Of the examples that are shown.")
 
 _BATCH = 1024
 _LENGTHS = {"inputs": 512, "targets": 512}
-# Objective, settings, lengths, and the numbers of the examples.
-_SHOWN: list[tuple[str, dict[str, Any], dict[str, int], tuple[int, ...]]] = [
-    ("prefix_lm", {}, {"inputs": 96, "targets": 96}, (5,)),
-    ("prefix_lm", {"with_path": True}, {"inputs": 160, "targets": 96}, (5,)),
-    ("span_corruption", {}, {"inputs": 96, "targets": 96}, (5,)),
-    ("causal_lm", {}, {"inputs": 16, "targets": 96}, (5,)),
-    *(
-        ("infilling", {"unit": unit, "rate": 1.0}, {"inputs": 192, "targets": 192}, (3, 4))
-        for unit in ("characters", "lines", "ast")
+_INFILLING = {"inputs": 256, "targets": 256}
+# Objective, settings, lengths, and the seed and the number of each example.
+_SHOWN: list[tuple[str, dict[str, Any], dict[str, int], list[tuple[int, int]]]] = [
+    ("prefix_lm", {}, {"inputs": 96, "targets": 96}, [(1, 5)]),
+    ("prefix_lm", {"with_path": True}, {"inputs": 160, "targets": 96}, [(1, 5)]),
+    ("span_corruption", {}, {"inputs": 96, "targets": 96}, [(1, 5)]),
+    ("causal_lm", {}, {"inputs": 16, "targets": 96}, [(1, 5)]),
+    ("infilling", {"rate": 1.0}, _INFILLING, [(1, 4), (1, 0)]),
+    ("infilling", {"unit": "lines", "rate": 1.0}, _INFILLING, [(2, 4)]),
+    ("infilling", {"unit": "ast", "rate": 1.0}, _INFILLING, [(2, 3), (2, 4)]),
+    (
+        "line_completion",
+        {"bytes_per_cursor": 200},
+        {"inputs": 64, "targets": 32},
+        [(1, 7), (1, 10)],
     ),
-    ("line_completion", {"bytes_per_cursor": 500}, {"inputs": 96, "targets": 32}, (1, 3)),
 ]
 _TIMED: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in OBJECTIVES),
@@ -72,8 +76,9 @@ def _show(model: token_model.TokenModel) -> None:
     for name, settings, lengths, shown in _SHOWN:
         objective = OBJECTIVES[name](lengths, model=model, **settings)
         count = int(objective.num_examples(documents)[0])
-        numbers = np.array(shown, dtype=np.int64)
-        requests = Requests(np.zeros_like(numbers), numbers, mix_keys(_SEED.value, numbers))
+        seeds, numbers = np.array(shown, dtype=np.int64).T
+        numbers %= count
+        requests = Requests(np.zeros_like(numbers), numbers, mix_keys(seeds, numbers))
         examples = objective.make_examples(documents, requests)
         for index, number in enumerate(numbers.tolist()):
             print(f"### {_title(name, settings)}: example {number} of {count}\n")
@@ -162,10 +167,8 @@ def main(argv: list[str]) -> None:
     _show(model)
     with tempfile.TemporaryDirectory() as folder:
         documents = _encode(dataset, model, folder=pathlib.Path(folder))
-        num = len(documents.sizes)
-        print(
-            f"{documents.sizes.sum() / 1e6:.1f} MB, {num:,} files, {len(documents.tokens):,} tokens\n"
-        )
+        num, size = len(documents.sizes), documents.sizes.sum() / 1e6
+        print(f"{size:.1f} MB, {num:,} files, {len(documents.tokens):,} tokens\n")
         print(f"{'objective':30} {'M tok/s':>8} {'inputs':>8} {'targets':>8}")
         for name, settings in _TIMED:
             objective = OBJECTIVES[name](_LENGTHS, model=model, **settings)

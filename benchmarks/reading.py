@@ -22,10 +22,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+import seqio
+import t5.models.mesh_transformer_main  # noqa: F401  what the trainer imports
+import tensorflow as tf
 from absl import flags
+from t5.models import mesh_transformer
 
 from code_t5 import command_line, errors
+from code_t5.data import tasks
 from code_t5.data.task_cache import build
+from code_t5.training import input_functions
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the data set was built.", required=True)
 _NAME = flags.DEFINE_string("name", None, "Of the data set.", required=True)
@@ -33,7 +40,7 @@ _SECONDS = flags.DEFINE_float("seconds", 10, "How long to read.", lower_bound=0)
 _REPEATS = flags.DEFINE_integer("repeats", 3, "Processes per reader.", lower_bound=1)
 _READER = flags.DEFINE_string("reader", None, "For the processes that this program starts.")
 _TASK = flags.DEFINE_string("task", None, "For the same.")
-_CACHE_DIR = flags.DEFINE_string("cache_dir", None, "For the same.")
+_CACHE_DIR = flags.DEFINE_string("cache_dir", None, "Where to cache; None is a temporary folder.")
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _READERS = ("t5, uncached", "t5, cached", "token caches")
@@ -44,10 +51,6 @@ _LENGTHS = {"inputs": 512, "targets": 512}
 
 def _functions(reader: str, task: str) -> tuple[Callable[[], Any], Callable[[], Any]]:
     """Returns what makes the rows of a training, and of an evaluation."""
-    from t5.models import mesh_transformer
-
-    from code_t5.training import input_functions
-
     if reader == "token caches":
         options: dict[str, Any] = {"mixture_or_task_name": task}
         train_fn = input_functions.token_train_dataset_fn
@@ -65,21 +68,12 @@ def _functions(reader: str, task: str) -> tuple[Callable[[], Any], Callable[[], 
 
 
 def _batches(rows_fn: Callable[[], Any], *, batch_rows: int) -> Iterator[dict[str, Any]]:
-    import tensorflow as tf
-
     batches = rows_fn().repeat().batch(batch_rows, drop_remainder=True)
     yield from batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
 
 
 def _read() -> dict[str, float]:
-    """Returns what a reader's process measures; everything is imported before the clock starts."""
-    import numpy as np
-    import seqio
-    import t5.models.mesh_transformer_main  # noqa: F401  what the trainer imports
-
-    from code_t5.data import tasks
-    from code_t5.training import input_functions  # noqa: F401
-
+    """Returns what a reader's process measures, with everything imported before."""
     start = time.monotonic()
     tasks.register_tasks(_DATA_DIR.value)
     seqio.add_global_cache_dirs([_CACHE_DIR.value])
@@ -150,7 +144,8 @@ def main(argv: Sequence[str]) -> None:
         print(json.dumps(_read()))
         return
     names = tuple(f"{_NAME.value}_{objective}" for objective in _OBJECTIVES)
-    with tempfile.TemporaryDirectory(prefix="code_t5_benchmark_") as cache_dir:
+    with tempfile.TemporaryDirectory(prefix="code_t5_benchmark_") as temporary:
+        cache_dir = _CACHE_DIR.value or temporary
         build.cache_tasks(build.CacheConfig(names, cache_dir, _DATA_DIR.value))
         for task in names:
             _compare(task, cache_dir)

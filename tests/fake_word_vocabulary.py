@@ -1,6 +1,8 @@
-"""A vocabulary of a few words, with sentinels, as seqio's are seen from outside."""
+"""A vocabulary of a few words with sentinels, as seqio's are seen from outside; and rows of it."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from code_t5.data.preview import pieces
 
@@ -27,3 +29,15 @@ class WordVocabulary:
 
 def reader() -> pieces.TokenReader:
     return pieces.TokenReader.of_vocabulary(WordVocabulary())
+
+
+def packed_arrays(**features):
+    """Returns a row of 8 positions as the trainer packs it; features are lists of examples."""
+    arrays = {}
+    for name, examples in features.items():
+        ids = [token for example in examples for token in example]
+        numbers = [place for place, example in enumerate(examples, 1) for _ in example]
+        padding = [0] * (8 - len(ids))
+        arrays[name] = np.array(ids + padding)
+        arrays[f"{name}_segmentation"] = np.array(numbers + padding)
+    return arrays

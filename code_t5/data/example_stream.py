@@ -45,8 +45,8 @@ class TaskStream:
     def __init__(
         self,
         documents: Documents,
-        objective: Objective,
         *,
+        objective: Objective,
         seed: int = 0,
         shuffle: bool = True,
     ) -> None:

@@ -1,4 +1,4 @@
-"""Packs examples into rows of fixed lengths, many at a time.
+"""Packs examples into rows of fixed lengths, a block at a time.
 
 A *row* is what the trainer batches: int32 arrays, one entry per feature, filled up with padding.
 *Packing* puts several examples into one row, one after the other, as long as the next one fits in
@@ -80,7 +80,24 @@ def pack(examples: InputsAndTargets, lengths: Mapping[str, int]) -> Rows:
       ValueError: An example is longer than a row.
     """
     starts = first_examples(examples, lengths)
-    return _rows(examples, lengths, starts)
+    sizes = np.diff(starts)
+    of_examples = np.repeat(np.arange(len(sizes)), sizes)
+    # Of each example: its place in its row, counted from 1.
+    segments = np.arange(1, starts[-1] + 1) - starts[of_examples]
+    rows: Rows = {}
+    for feature in FEATURES:
+        length = lengths[feature]
+        tokens, segmentation, position = (
+            np.zeros((len(sizes), length), dtype=np.int32) for _ in range(3)
+        )
+        ends = _offsets_with_eos(examples, feature, lengths)
+        begins = ends[:-1] - ends[starts[of_examples]] + of_examples * length
+        _write_examples(getattr(examples, feature), begins, tokens=tokens.reshape(-1))
+        _write_places(begins, np.diff(ends), segments, segmentation, position)
+        rows[feature] = tokens
+        rows[feature + SEGMENTATION] = segmentation
+        rows[feature + POSITION] = position
+    return rows
 
 
 def pad(examples: InputsAndTargets, lengths: Mapping[str, int]) -> Rows:
@@ -96,30 +113,13 @@ def pad(examples: InputsAndTargets, lengths: Mapping[str, int]) -> Rows:
     Raises:
       ValueError: An example is longer than a row.
     """
-    starts = np.arange(examples.inputs.num_rows + 1)
-    rows = {}
+    rows: Rows = {}
     for feature in FEATURES:
-        ends = _offsets_with_eos(examples, feature, lengths)
-        tokens = _with_eos(getattr(examples, feature), ends)
-        (rows[feature],) = _lay_out([tokens], fills=np.diff(ends[starts]), length=lengths[feature])
-    return rows
-
-
-def _rows(examples: InputsAndTargets, lengths: Mapping[str, int], starts: np.ndarray) -> Rows:
-    sizes = np.diff(starts)
-    # Of each example: its place in its row, counted from 1.
-    segments = (np.arange(starts[-1]) - np.repeat(starts[:-1], sizes) + 1).astype(np.int32)
-    rows = {}
-    for feature in FEATURES:
-        ends = _offsets_with_eos(examples, feature, lengths)
-        counts = np.diff(ends)
-        tokens = _with_eos(getattr(examples, feature), ends)
-        positions = np.arange(len(tokens), dtype=np.int32)
-        positions -= np.repeat(ends[:-1].astype(np.int32), counts)
-        columns = [tokens, np.repeat(segments, counts), positions]
-        laid_out = _lay_out(columns, fills=np.diff(ends[starts]), length=lengths[feature])
-        for end, array in zip(("", SEGMENTATION, POSITION), laid_out):
-            rows[feature + end] = array
+        num_rows, length = getattr(examples, feature).num_rows, lengths[feature]
+        _offsets_with_eos(examples, feature, lengths)
+        rows[feature] = np.zeros((num_rows, length), dtype=np.int32)
+        begins = np.arange(num_rows) * length
+        _write_examples(getattr(examples, feature), begins, tokens=rows[feature].reshape(-1))
     return rows
 
 
@@ -137,31 +137,29 @@ def _offsets_with_eos(
     return ragged.offsets_of(counts)
 
 
-def _with_eos(rows: Ragged, ends: np.ndarray) -> np.ndarray:
-    """Returns the tokens of all rows, each with an EOS after it: int32 `[ends[-1]]`."""
-    tokens = np.empty(ends[-1], dtype=np.int32)
-    is_token = np.ones(len(tokens), dtype=bool)
-    is_token[ends[1:] - 1] = False
-    tokens[is_token] = rows.values[rows.offsets[0] : rows.offsets[-1]]
-    tokens[ends[1:] - 1] = EOS_ID
-    return tokens
+# Copying example by example is quicker than any single operation on all tokens of a block: an
+# example has some hundred tokens, and the copy of a slice touches each of them once.
 
 
-def _lay_out(columns: list[np.ndarray], *, fills: np.ndarray, length: int) -> list[np.ndarray]:
-    """Cuts flat arrays into rows of one length, the first `fills` entries of each from the array.
+def _write_examples(examples: Ragged, begins: np.ndarray, *, tokens: np.ndarray) -> None:
+    """Copies examples, each with EOS, to where they begin in a flat array."""
+    values, offsets = examples.values, examples.offsets
+    bounds = zip(begins.tolist(), offsets[:-1].tolist(), offsets[1:].tolist())
+    for begin, start, stop in bounds:
+        tokens[begin : begin + stop - start] = values[start:stop]
+    tokens[begins + np.diff(offsets)] = EOS_ID
 
-    Args:
-      columns: int32 `[fills.sum()]` each.
-      fills: int64 `[num_rows]`.
-      length: Of a row.
 
-    Returns:
-      int32 `[num_rows, length]` each.
-    """
-    is_filled = np.arange(length) < fills[:, None]
-    arrays = []
-    for column in columns:
-        array = np.zeros(is_filled.shape, dtype=np.int32)
-        array[is_filled] = column
-        arrays.append(array)
-    return arrays
+def _write_places(
+    begins: np.ndarray,
+    counts: np.ndarray,
+    segments: np.ndarray,
+    segmentation: np.ndarray,
+    position: np.ndarray,
+) -> None:
+    """Numbers the examples of each row, and the tokens of each example, in two arrays of rows."""
+    flat_segmentation, flat_position = segmentation.reshape(-1), position.reshape(-1)
+    numbers = np.arange(counts.max(initial=0), dtype=np.int32)
+    for begin, count, segment in zip(begins.tolist(), counts.tolist(), segments.tolist()):
+        flat_segmentation[begin : begin + count] = segment
+        flat_position[begin : begin + count] = numbers[:count]

@@ -4,7 +4,8 @@ A *merge* turns two neighbouring ids into one; its *rank* is its turn: of all me
 possible in a unit the one of lowest rank is made, the leftmost of several, until none is possible
 (Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units", 2016, section 3.2).
 That is what SentencePiece and Hugging Face's `tokenizers` do, unit by unit; here every unit makes
-its next merge in the same step. So the ids are theirs, which `UnitEncoder` checks as it goes.
+its next merge in the same step. So the ids are theirs, which `UnitEncoder` checks on the first few
+thousand units.
 
 The rules are read out of a vocabulary. Runs of spaces, tabs and line ends, units with a character
 beyond ASCII, and the few that are longer than `MAX_BYTES` are left to the vocabulary's library.

@@ -126,7 +126,7 @@ def open_task(
     own_seed = int(mix_keys(seed, zlib.crc32(task.name.encode()))[0])
     return TaskExamples(
         task,
-        TaskStream(documents, objective, seed=own_seed, shuffle=shuffle),
+        TaskStream(documents, objective=objective, seed=own_seed, shuffle=shuffle),
         {"tokens": reader.fingerprint, "objective": objective.settings},
     )
 

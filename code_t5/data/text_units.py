@@ -57,18 +57,26 @@ def _kind(byte: int) -> int:
 
 
 _KINDS = bytes(map(_kind, range(256)))
-# By 8 * kind before + kind after: whether a unit may begin between them. Line ends stand alone, and
-# letters that follow punctuation belong to it.
-_IS_CUT = np.array(
-    [
-        (before != after or after in (_NEWLINE, _SEPARATOR))
-        and (before, after) != (_PUNCTUATION, _LETTER)
-        for before in range(8)
-        for after in range(8)
-    ]
-)
-# A single space belongs to what follows it, if that is one of these.
-_TAKES_SPACE = np.isin(np.arange(8), (_PUNCTUATION, _LETTER, _DIGIT))
+# Set in a code below where the byte before the last two is a space.
+_IS_AFTER_SPACE = 64
+
+
+def _is_cut(code: int) -> bool:
+    """Says whether a unit may begin, by 8 * kind before + kind after + `_IS_AFTER_SPACE`.
+
+    Line ends stand alone, letters that follow punctuation belong to it, and a single space to the
+    word, number or punctuation that follows.
+    """
+    before, after = code >> 3 & 7, code & 7
+    if before == _SPACE and after in _TAKE_SPACE:
+        return bool(code & _IS_AFTER_SPACE)
+    if (before, after) == (_PUNCTUATION, _LETTER):
+        return False
+    return before != after or after in (_NEWLINE, _SEPARATOR)
+
+
+_TAKE_SPACE = (_PUNCTUATION, _LETTER, _DIGIT)
+_CUTS = bytes(map(_is_cut, range(256)))
 
 
 def find_units(data: bytes) -> tuple[np.ndarray, np.ndarray]:
@@ -85,20 +93,39 @@ def find_units(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     [b'def', b' f', b'(x', b'):']
     """
     kinds = np.frombuffer(data.translate(_KINDS), dtype=np.uint8)
-    starts = np.flatnonzero(_IS_CUT[8 * kinds[:-1] + kinds[1:]]) + 1
-    kind = kinds[starts]
-    sizes = np.diff(starts, append=len(data))
-    more = [
-        np.arange(start + longest, start + size, longest)
-        for of_kind, longest in _LONGEST.items()
-        for start, size in zip(*(a[(kind == of_kind) & (sizes > longest)] for a in (starts, sizes)))
-    ]
-    is_single = (kind == _SPACE) & (sizes % MAX_SPACES == 1)
-    taken = np.zeros(len(starts), dtype=bool)
-    taken[1:] = is_single[:-1] & _TAKES_SPACE[kind[1:]]
-    starts = starts[~taken]
-    if more:
-        starts = np.sort(np.concatenate([starts, *more]))
-    ends = np.append(starts[1:], len(data))
-    is_unit = kinds[starts] != _SEPARATOR
-    return starts[is_unit], ends[is_unit]
+    codes = kinds[:-1] << 3
+    codes |= kinds[1:]
+    codes[1:] |= (kinds[:-2] == _SPACE).view(np.uint8) << 6
+    starts = np.flatnonzero(np.frombuffer(codes.tobytes().translate(_CUTS), dtype=bool))
+    starts += 1
+    # Only a run can be longer than the longest run that is one piece, and have two bytes of a kind.
+    lengths = np.diff(starts)
+    long = np.flatnonzero(lengths > (MAX_TABS if b"\t" in data else MAX_SPACES))
+    kind = kinds[starts[long]]
+    is_run = (kind == _TAB) | (kind == _SPACE) & (lengths[long] > MAX_SPACES)
+    runs = long[is_run & (kind == kinds[starts[long] + 1])]
+    if len(runs):
+        starts = _cut_runs(starts, runs=runs, lengths=lengths[runs], kinds=kinds)
+    is_unit = kinds[starts[:-1]] != _SEPARATOR
+    return starts[:-1][is_unit], starts[1:][is_unit]
+
+
+def _cut_runs(
+    starts: np.ndarray, *, runs: np.ndarray, lengths: np.ndarray, kinds: np.ndarray
+) -> np.ndarray:
+    """Cuts runs of spaces or tabs from the left; returns `starts` with the new ones.
+
+    A single space that is left over goes to what follows, as ever.
+    """
+    firsts, is_space = starts[runs], kinds[starts[runs]] == _SPACE
+    is_left_over = is_space & (lengths % MAX_SPACES == 1)
+    is_left_over &= np.isin(kinds[firsts + lengths], _TAKE_SPACE)
+    found = [np.delete(starts, runs[is_left_over] + 1)]
+    stops, steps = firsts + lengths, np.where(is_space, MAX_SPACES, MAX_TABS)
+    while len(firsts):
+        firsts = firsts + steps
+        is_inside = firsts < stops
+        firsts, stops, steps = firsts[is_inside], stops[is_inside], steps[is_inside]
+        found.append(firsts)
+    # Stable sorting is the quick one where most is in order.
+    return np.sort(np.concatenate(found), kind="stable")

@@ -2,7 +2,8 @@
 
 Source code repeats its units (`code_t5.data.text_units`), and no id crosses the border of one. So
 each unit is encoded once; of a text it is only asked which units it is made of, and their ids are
-copied out of a pool, all by array operations (`code_t5.data.unit_table`). The ids are those of
+copied out of a pool, all by array operations (`code_t5.data.unit_table`). New units are merged many
+at once (`code_t5.data.pair_merges`), or given to the vocabulary's library. The ids are those of
 `TokenModel.encode`. Texts with a NUL or with one of the model's special characters are rare and go
 through `TokenModel.encode` itself.
 """
@@ -10,6 +11,7 @@ through `TokenModel.encode` itself.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -23,6 +25,8 @@ from code_t5.data.token_model import TokenModel
 _MAX_POOL_IDS = 1 << 23
 # Batches whose new units are merged together.
 _BATCHES_AT_ONCE = 16
+# Of fewer units it is quicker to ask the library.
+_MIN_MERGED_UNITS = 400
 # Units that are merged here and by the model's library, before merging here is trusted.
 _CHECKED_UNITS = 4096
 # A number of the table: where a unit's ids begin in the pool, and in the lower bits how many.
@@ -33,7 +37,7 @@ _LENGTH_MASK = (1 << _LENGTH_BITS) - 1
 class UnitEncoder:
     """Encodes texts with one vocabulary; remembers the units that it has seen, in bounded memory.
 
-    Threads may not share one.
+    Threads may share one; they take turns.
     """
 
     def __init__(self, model: TokenModel) -> None:
@@ -50,6 +54,11 @@ class UnitEncoder:
         rules = pair_merges.read_rules(model)
         self._merger = pair_merges.PairMerger(rules) if rules else None
         self._num_unchecked = _CHECKED_UNITS
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[UnitEncoder], tuple[TokenModel]]:
+        """Leaves the units behind when it is pickled."""
+        return UnitEncoder, (self._model,)
 
     def encode(self, contents: Sequence[bytes]) -> Ragged:
         """Returns the ids of several texts, without an end of text.
@@ -65,9 +74,10 @@ class UnitEncoder:
         """
         lengths = np.zeros(len(contents), dtype=np.int64)
         values = [np.zeros(0, dtype=np.int32)]
-        for text_indexes, rows in self._encode_parts(contents):
-            np.add.at(lengths, text_indexes, rows.lengths)
-            values.append(rows.values)
+        with self._lock:
+            for text_indexes, rows in self._encode_parts(contents):
+                np.add.at(lengths, text_indexes, rows.lengths)
+                values.append(rows.values)
         return Ragged(np.concatenate(values), ragged.offsets_of(lengths))
 
     def _encode_parts(self, contents: Sequence[bytes]) -> Iterator[tuple[np.ndarray, Ragged]]:
@@ -103,7 +113,7 @@ class UnitEncoder:
         """Puts the ids of new units into the pool and returns where."""
         numbers = np.zeros(len(units.starts), dtype=np.int64)
         others = np.arange(len(numbers))
-        if self._merger is not None:
+        if self._merger is not None and len(numbers) >= _MIN_MERGED_UNITS:
             data = np.frombuffer(units.data, dtype=np.uint8)
             rows, merged = self._merger.merge(data, starts=units.starts, ends=units.ends)
             if self._is_right(rows, units=units, merged=merged):

@@ -2,8 +2,8 @@ r"""Numbers of many units of text at once: texts are cut, hashed and looked up b
 
 A *unit* is what `code_t5.data.text_units` cuts a text into. A *unit table* knows a number for each
 unit that it has seen, by the unit's 64-bit hash; whoever owns the table says what the number of a
-new unit is. Different units of at most 8 bytes never share a hash; that any two of a million longer
-ones do, and one would get the other's number, happens to less than one corpus in 10 million.
+new unit is. Different units of at most 8 bytes never share a hash. Longer ones might, and one would
+get the other's number; a table of `MAX_UNITS` holds such a pair once in 8 million tables.
 
     for batch in cut_texts([b"def f(x):\n", b"return x"]):
         (numbers,) = table.look_up([batch])

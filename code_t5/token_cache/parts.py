@@ -4,6 +4,7 @@
 
 The *footer* holds counts and a CRC-32C of everything before it, so that a part that was cut short
 or damaged is noticed. A part appears whole or not at all: an interrupted worker's is written again.
+Parts are not flushed to the disk; one that the power took with it fails these checks.
 """
 
 from __future__ import annotations
@@ -86,8 +87,11 @@ class PartWriter:
             if kind is None:
                 self._finish()
         finally:
-            self._file.close()
-            self._temporary.unlink(missing_ok=True)
+            # On a full disk, closing fails too.
+            try:
+                self._file.close()
+            finally:
+                self._temporary.unlink(missing_ok=True)
 
     def append(
         self,

@@ -27,6 +27,7 @@ from mesh_tensorflow.transformer import dataset as mesh_dataset
 
 from code_t5 import errors
 from code_t5.data import row_stream, task_streams
+from code_t5.data.example_stream import TaskStream
 from code_t5.data.pipeline_calls import pipeline_call
 from code_t5.data.row_memo import FILE_NAME, RowMemo
 from code_t5.data.row_stream import RowStream
@@ -180,28 +181,26 @@ def token_eval_dataset_fn(
         seed=seed,
         shuffle=False,
     )
-
-    def dataset_of(examples: task_streams.TaskExamples) -> tf.data.Dataset:
-        rows = RowStream(
-            examples.stream,
-            lengths=sequence_length,
-            pack=pack,
-            num_examples=examples.stream.num_examples,
-        )
-        dataset = rows_dataset(rows)
-        if num_eval_examples is not None and num_eval_examples >= 0:
-            dataset = dataset.take(num_eval_examples)
-        return dataset
-
+    num_rows = -1 if num_eval_examples is None else num_eval_examples
+    options = {"lengths": sequence_length, "pack": pack}
     return [
         mesh_dataset.EvalDataset(
             examples.task.name,
-            functools.partial(dataset_of, examples),
+            functools.partial(_rows_of_all, examples.stream, num_rows=num_rows, options=options),
             examples.task.postprocess_fn,
             examples.task.metric_fns,
         )
         for examples in opened
     ]
+
+
+def _rows_of_all(
+    stream: TaskStream, *, num_rows: int, options: Mapping[str, Any]
+) -> tf.data.Dataset:
+    """Returns the rows of every example once, or the first so many."""
+    rows = RowStream(stream, num_examples=stream.num_examples, **options)
+    # -1 takes all.
+    return rows_dataset(rows).take(max(-1, num_rows))
 
 
 def _is_resumable(train_dataset_fn: Callable[..., tf.data.Dataset]) -> bool:

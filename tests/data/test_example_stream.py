@@ -17,7 +17,7 @@ def rows_of(examples):
 
 def task_stream(seed=0, *, documents=None, **kwargs):
     documents = documents or token_documents.drawn_documents(0)
-    return TaskStream(documents, token_documents.prefix_lm(), seed=seed, **kwargs)
+    return TaskStream(documents, objective=token_documents.prefix_lm(), seed=seed, **kwargs)
 
 
 def windows_of(examples):
@@ -85,7 +85,7 @@ def mixed_stream(rates, *, seed=0):
     members = [
         TaskStream(
             token_documents.drawn_documents(number, first_token=10_000 * (number + 1)),
-            token_documents.prefix_lm(),
+            objective=token_documents.prefix_lm(),
         )
         for number in range(len(rates))
     ]

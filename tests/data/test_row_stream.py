@@ -19,8 +19,12 @@ BATCH = 24
 
 def examples(*, seed=0):
     members = [
-        TaskStream(token_documents.drawn_documents(1), token_documents.prefix_lm(), seed=seed),
-        TaskStream(token_documents.drawn_documents(2), token_documents.causal_lm(), seed=seed),
+        TaskStream(
+            token_documents.drawn_documents(1), objective=token_documents.prefix_lm(), seed=seed
+        ),
+        TaskStream(
+            token_documents.drawn_documents(2), objective=token_documents.causal_lm(), seed=seed
+        ),
     ]
     return MixedStream(members, rates=[0.4, 0.6], seed=seed)
 
@@ -93,7 +97,7 @@ def test_rows_are_those_of_each_blocks_examples_packed():
 
 def test_a_finite_stream_ends_with_its_last_example():
     documents = token_documents.drawn_documents(3, num_documents=600)
-    task = TaskStream(documents, token_documents.causal_lm(), shuffle=False)
+    task = TaskStream(documents, objective=token_documents.causal_lm(), shuffle=False)
     for pack in (False, True):
         stream = RowStream(
             task, lengths=token_documents.LENGTHS, pack=pack, num_examples=task.num_examples

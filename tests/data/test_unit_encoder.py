@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 
 import numpy as np
@@ -20,6 +21,11 @@ def model(tmp_path_factory):
         vocabulary_texts.TRAINING_TEXTS, output_dir=folder, vocab_size=430
     )
     return piece_model.load_piece_model(folder)
+
+
+@pytest.fixture(autouse=True)
+def _merge_however_few_units(monkeypatch):
+    monkeypatch.setattr(unit_encoder, "_MIN_MERGED_UNITS", 0)
 
 
 def _assert_same_ids(encoder, model, texts):
@@ -78,6 +84,38 @@ def test_library_is_asked_for_no_plain_unit_once_merges_are_trusted(model, monke
     monkeypatch.setattr(model, "encode_units", lambda units: asked.extend(units) or original(units))
     _assert_same_ids(unit_encoder.UnitEncoder(model), model, ["def f(x):\n\treturn 'é'"])
     assert sorted(asked) == ["\t", "\n", " 'é"]
+
+
+def test_few_new_units_are_left_to_the_library(model, monkeypatch):
+    monkeypatch.setattr(unit_encoder, "_MIN_MERGED_UNITS", 3)
+    monkeypatch.setattr(unit_encoder, "_CHECKED_UNITS", 0)
+    asked = []
+    original = model.encode_units
+    monkeypatch.setattr(model, "encode_units", lambda units: asked.extend(units) or original(units))
+    encoder = unit_encoder.UnitEncoder(model)
+    _assert_same_ids(encoder, model, ["a b"])
+    assert sorted(asked) == [" b", "a"]
+    _assert_same_ids(encoder, model, ["c d e"])
+    assert len(asked) == 2
+
+
+def test_threads_may_share_an_encoder(model, monkeypatch):
+    monkeypatch.setattr(unit_encoder, "_MAX_POOL_IDS", 300)
+    encoder = unit_encoder.UnitEncoder(model)
+    starts = range(0, 800, 20)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        done = [
+            pool.submit(_assert_same_ids, encoder, model, _TEXTS[start : start + 20])
+            for start in starts
+        ]
+        for future in done:
+            future.result()
+
+
+def test_pickled_encoder_gives_the_same_ids(model):
+    encoder = unit_encoder.UnitEncoder(model)
+    made, arguments = encoder.__reduce__()
+    _assert_same_ids(made(*arguments), model, _TEXTS[:100])
 
 
 def test_no_texts_and_empty_texts_have_no_ids(model):

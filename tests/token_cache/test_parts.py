@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 
@@ -103,6 +104,18 @@ def test_failed_writer_keeps_the_old_part(tmp_path):
         raise KeyboardInterrupt
     assert (tmp_path / "p").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
+
+
+def test_full_disk_leaves_nothing(tmp_path):
+    rows = Ragged.from_rows([range(100_000)])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        with pytest.raises(OSError), parts.PartWriter(tmp_path / "p") as writer:
+            writer.append(rows, sizes=[1], names=[("r", "p")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
 
 
 _KILLED = """

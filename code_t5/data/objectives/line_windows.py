@@ -32,11 +32,9 @@ def _borders(
       slack: How far back a border may go for a line end.
       tables: Of the vocabulary.
     """
-    back = np.arange(1, slack + 1)
-    places = nominal[:, None] - back
-    is_inside = places >= firsts[:, None]
-    found = documents.tokens[np.where(is_inside, places, nominal[:, None])].astype(np.int64)
-    is_line_end = tables.is_newline[found] & is_inside
+    # Only a document's own begin, which stays where it is, has less than the slack before it.
+    places = np.maximum(nominal[:, None] - np.arange(1, slack + 1), firsts[:, None])
+    is_line_end = tables.is_newline[documents.tokens[places].astype(np.int64)]
     to_line = np.argmax(is_line_end, axis=1)
     # Of the token at the border and of those before it, the first that begins a character.
     steps = np.minimum(np.arange(_MAX_CHARACTER_TOKENS), (nominal - firsts)[:, None])

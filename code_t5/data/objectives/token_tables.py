@@ -7,7 +7,6 @@ that line anew, and no more.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -47,7 +46,6 @@ class TokenTables:
         self.is_blank = num_filled[rows.offsets[1:]] == num_filled[rows.offsets[:-1]]
         self.begins_character = (first & 0xC0) != 0x80
         self._encoder = UnitEncoder(model)
-        self._lock = threading.Lock()
 
     def byte_offsets(self, token_ids: np.ndarray) -> np.ndarray:
         """Returns where each token begins, and where the last ends.
@@ -81,5 +79,4 @@ class TokenTables:
         Args:
           contents: UTF-8.
         """
-        with self._lock:
-            return self._encoder.encode(contents)
+        return self._encoder.encode(contents)

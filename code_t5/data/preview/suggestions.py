@@ -279,6 +279,10 @@ def suggest(measured: Measured) -> Suggestion:
     tokens_per_batch, batch_reason = _choose_batch(num_rows, max(trial.sequence_length.values()))
     fills = packing.fill if pack else packing.fill_unpacked
     words = ", ".join(f"{name} {share:.0%}" for name, share in fills.items())
+    if "targets" in fills:
+        num_batch_rows = tokens_per_batch // max(trial.sequence_length.values())
+        num_targets = num_batch_rows * trial.sequence_length["targets"] * fills["targets"]
+        batch_reason += f" A step has about {num_targets:,.0f} target tokens."
     pack_reason = f"Packing saves {packing.saving:.0%} of these rows. They are filled: {words}."
     return Suggestion(
         dict(trial.sequence_length),

@@ -83,8 +83,8 @@ def cache_tasks(config: CacheConfig) -> list[Outcome]:
         raise errors.InputError("no Task was given; wanted --tasks NAME…; add a name")
     if os.path.exists(config.output_cache_dir) and not os.path.isdir(config.output_cache_dir):
         raise errors.InputError(
-            f"--output_cache_dir is {config.output_cache_dir}, which is a file; wanted a directory; "
-            "give another"
+            f"--output_cache_dir is {config.output_cache_dir}, which is a file; wanted a "
+            "directory; give another"
         )
     groups = task_datasets.resolve_tasks(config.tasks, data_dir=config.data_dir)
     outcomes = []

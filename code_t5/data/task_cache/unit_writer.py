@@ -178,7 +178,7 @@ def write_unit(unit: Unit, *, place: Place) -> Written:
       InputError: A source file is not UTF-8.
     """
     written = _read_marker(unit, place)
-    if True:
+    if written is None:
         target = pathlib.Path(place.cache_dir, unit.name)
         temporary = target.with_name(f".{unit.name}.tmp")
         with open(temporary, "wb") as file:

@@ -176,3 +176,13 @@ def test_a_window_of_half_a_line_is_no_trouble(model, make_documents):
     made = [_parts(model, *row) for row in objective_requests.make_all(objective, documents)]
     assert _join(model, made) == "word " * 900 + "\U0001f642\u65e5" * 300
     assert ragged.offsets_of(np.array([len(m) for _, m, _, _ in made]))[-1] > 0
+
+
+def test_middles_too_long_for_the_targets_are_drawn_anew(model, texts, make_documents):
+    documents = make_documents(model, texts[:1] * 100)
+    objective = Infilling({"inputs": 128, "targets": 24}, model=model, rate=1.0)
+    made = [_parts(model, *row) for row in objective_requests.make_all(objective, documents)]
+    lengths = [len(middle) for _, middle, _, kind in made if kind != "prefix_lm"]
+    assert len(lengths) > 0.97 * len(made)
+    # Short and long ones alike.
+    assert np.mean(np.array(lengths) < 12) == pytest.approx(0.5, abs=0.15)

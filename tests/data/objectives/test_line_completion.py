@@ -93,6 +93,15 @@ def test_cursors_are_spread_over_the_lines_of_a_file(model, make_documents):
     assert [line // 10 for line in lines] == list(range(10))
 
 
+def test_lines_are_drawn_from_the_text(model, make_documents):
+    lines = "".join(f"x{number}\n" for number in range(10))
+    texts = ["y" * number + lines for number in range(60)]
+    found = _cursors(model, texts, make_documents, line_start_share=1.0)
+    counts = np.bincount([before.count("\n") for _, before, _ in found], minlength=10)
+    assert counts.sum() == 60
+    assert (counts > 0).all()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_share_of_cursors_at_a_line_start_is_as_set(model, make_documents, share):
     text = "".join(f"    line {number}\n" for number in range(1000))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import objective_requests
@@ -11,6 +14,7 @@ import pytest
 from code_t5 import errors
 from code_t5.data.objectives import OBJECTIVES, Requests, headers
 
+_ROOT = pathlib.Path(__file__).resolve().parents[3]
 LENGTHS = {"inputs": 100, "targets": 90}
 VARIANTS = [
     *((name, {}) for name in OBJECTIVES),
@@ -165,3 +169,11 @@ def test_headers_are_remembered_in_bounded_memory(model, monkeypatch):
         f"# r: {number}.py\n" for number in range(10)
     ]
     assert len(found._remembered) <= 3
+
+
+def test_objectives_need_no_tensorflow():
+    code = "import sys, code_t5.data.objectives; print({*sys.modules} & {'tensorflow', 't5'})"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=_ROOT
+    )
+    assert done.stdout.strip() == "set()"

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fake_word_vocabulary import reader
+from fake_word_vocabulary import packed_arrays, reader
 
 from code_t5.data.preview import packed_rows, sampling, suggestions
 
 HOSTILE = 6  # Decodes to an escape sequence.
 
 
-def _arrays(**features):
-    arrays = {}
-    for name, examples in features.items():
-        ids = [token for example in examples for token in example]
-        numbers = [place for place, example in enumerate(examples, 1) for _ in example]
-        padding = [0] * (8 - len(ids))
-        arrays[name] = np.array(ids + padding)
-        arrays[f"{name}_segmentation"] = np.array(numbers + padding)
-    return arrays
-
-
 @pytest.fixture
 def sample():
     room = {"inputs": 8, "targets": 8}
     rows = [
-        _arrays(inputs=[[3, HOSTILE, 1], [4, 1]], targets=[[11, 4, 1], [7, 1]]),
-        _arrays(inputs=[[3, 5, 3, 5, 3, 1]], targets=[[2, 1], [3, 1]]),
+        packed_arrays(inputs=[[3, HOSTILE, 1], [4, 1]], targets=[[11, 4, 1], [7, 1]]),
+        packed_arrays(inputs=[[3, 5, 3, 5, 3, 1]], targets=[[2, 1], [3, 1]]),
     ]
     documents = np.array([10, 300, 5000])
     trial = suggestions.Trial(room, {"inputs": np.array([3]), "targets": np.array([3])}, 5)

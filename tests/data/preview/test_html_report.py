@@ -53,7 +53,7 @@ def test_the_page_loads_and_runs_nothing(sample):
     assert "url(" not in style and "@import" not in style
 
 
-def test_names_and_texts_are_escaped(sample, monkeypatch):
+def test_names_and_texts_are_escaped(sample):
     hostile = "</pre><script>alert(1)</script>&amp;\x1b"
     reader = sample.readers["inputs"]
     object.__setattr__(reader, "decode", lambda ids: hostile)
@@ -70,6 +70,12 @@ def test_tokens_have_classes_of_their_own(sample):
     assert '<span class="unknown">⟦unknown 2⟧</span>' in page
     assert '<span class="padding">⟦padding × 3⟧</span>' in page
     assert '<span class="mark">␛</span>[31m' in page
+
+
+def test_a_line_feed_at_the_beginning_stays(sample):
+    reader = sample.readers["inputs"]
+    object.__setattr__(reader, "decode", lambda ids: "\nfirst")
+    assert '<pre class="text" tabindex="0">\n\nfirst' in _page(sample)
 
 
 def test_packing_is_drawn_to_scale(sample):

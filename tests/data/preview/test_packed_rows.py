@@ -1,20 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+from fake_word_vocabulary import packed_arrays
 
 from code_t5.data.preview import packed_rows
 
 
 def _packed(**features):
-    arrays = {}
-    for name, examples in features.items():
-        ids = [token for example in examples for token in example]
-        numbers = [place for place, example in enumerate(examples, 1) for _ in example]
-        padding = [0] * (8 - len(ids))
-        arrays[name] = np.array(ids + padding)
-        arrays[f"{name}_segmentation"] = np.array(numbers + padding)
-        arrays[f"{name}_position"] = np.zeros(8, np.int32)
-    return packed_rows.read_row(arrays)
+    return packed_rows.read_row(packed_arrays(**features))
 
 
 def test_a_packed_row_comes_apart():

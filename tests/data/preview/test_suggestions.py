@@ -105,6 +105,8 @@ def test_windows_follow_the_documents_and_targets_what_they_need():
     assert not found.pack
     assert found.tokens_per_batch == 65_536
     assert "1,000,000 rows: 7,812 steps of 128 rows" in found.reasons[2]
+    # 128 rows of 114 tokens.
+    assert "about 14,592 target tokens" in found.reasons[2]
 
 
 def test_short_examples_are_packed_and_an_epoch_is_counted_in_rows():

@@ -355,9 +355,10 @@ def test_an_output_that_is_a_file_is_refused(small_data_dir, tmp_path):
 
 
 def test_a_published_data_set_that_is_not_built_names_the_command(small_data_dir, tmp_path):
-    config = _config(small_data_dir, tmp_path, tasks=("fl_py_50stars_2019_prefix_lm",))
+    config = _config(small_data_dir, tmp_path, tasks=("small", "fl_py_10stars_2019"))
     with pytest.raises(errors.NotBuiltError, match="build it with: python -m preprocessing.build"):
         build.cache_tasks(config)
+    assert not (tmp_path / "small").exists()
 
 
 def test_a_damaged_source_is_refused_and_nothing_is_published(copied_data_dir, tmp_path):
