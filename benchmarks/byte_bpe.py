@@ -5,7 +5,8 @@
 trains both kinds of vocabulary on the first `--max_sample_bytes` of a folder's Python files, in the
 order of the hashes of their paths, then encodes every file: with `tokenizers` itself (the bare
 library), with the table of units that a task cache uses, and with the same of SentencePiece. Each
-file's ids from the table are compared with those of `tokenizers`, and decoded. One core each, CPU seconds.
+file's ids from the table are compared with those of `tokenizers`, and decoded. One core each;
+encoding is measured in CPU seconds, training by the clock.
 
 `--gigatoken_python=PATH` names an interpreter of another environment that has `gigatoken`: it is
 asked to load the same `tokenizer.json`, and then one that cuts texts as GPT-2 does, which it knows;

@@ -3,7 +3,7 @@
 A pipeline of `tf.data` calls Python (`tf.numpy_function`) from threads of its own and works ahead
 of its reader. A program that ends while such a call is under way hangs: Python stops the thread for
 good, and TensorFlow waits for it. So calls that are under way when the program ends are waited for,
-and later ones are refused.
+and later ones are refused, until the pipelines' buffers are full of refusals and nothing calls.
 """
 
 from __future__ import annotations
@@ -11,8 +11,13 @@ from __future__ import annotations
 import atexit
 import functools
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+# No call for so long: the pipelines are at rest. Refusals follow each other within microseconds.
+_REST_SECONDS = 0.2
+_MAX_WAIT_SECONDS = 10.0
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -23,10 +28,12 @@ class _Calls:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._num_running = 0
+        self._num_begun = 0
         self._is_ending = False
 
     def __enter__(self) -> None:
         with self._changed:
+            self._num_begun += 1
             if self._is_ending:
                 raise RuntimeError(
                     "the program is ending; an input pipeline was not read to its end"
@@ -39,10 +46,14 @@ class _Calls:
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Refuses further calls and waits for those under way."""
+        """Refuses further calls, and waits for those under way and until no more come."""
         with self._changed:
             self._is_ending = True
             self._changed.wait_for(lambda: self._num_running == 0)
+        num_seen, stop = 0, time.monotonic() + _MAX_WAIT_SECONDS
+        while num_seen != self._num_begun and time.monotonic() < stop:
+            num_seen = self._num_begun
+            time.sleep(_REST_SECONDS)
 
 
 _CALLS = _Calls()

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from code_t5 import errors
 from code_t5.data import prepared
-from code_t5.data.vocabularies import CodeVocabulary
+from code_t5.data.vocabularies import TokenModelVocabulary
 
 
 def _stay_offline() -> None:
@@ -33,7 +33,7 @@ class FlccDataSource(seqio.TfdsDataSource):
       dataset: What is read.
     """
 
-    def __init__(self, dataset: prepared.PreparedDataset, vocabulary: CodeVocabulary) -> None:
+    def __init__(self, dataset: prepared.PreparedDataset, vocabulary: TokenModelVocabulary) -> None:
         """Remembers what to read.
 
         Args:
