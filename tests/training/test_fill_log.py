@@ -51,7 +51,7 @@ def test_batches_pass_unchanged(tmp_path):
 
 
 def test_the_log_says_it_in_one_line(caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="absl")
     for _ in FillLog(None, every_steps=2).watch(batches()):
         pass
     (record,) = [record for record in caplog.records if "a batch held" in record.getMessage()]
