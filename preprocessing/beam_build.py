@@ -22,10 +22,9 @@ from typing import Any, cast
 from absl import flags
 
 from code_t5 import command_line, parallel
-from preprocessing import build, unit_store
+from preprocessing import build, build_flags, unit_store
 from preprocessing.beam import beam_near, beam_pool, beam_runner
 from preprocessing.build_config import BuildConfig
-from preprocessing.build_flags import config_from_flags, define_flags
 
 # They say of each worker that it started, of annotations that they are text, of clouds that they
 # are not there.
@@ -111,14 +110,16 @@ def main(argv: Sequence[str]) -> None:
     os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "warning")
     for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
-    config = with_absolute_paths(config_from_flags(argv[1:]))
+    config = with_absolute_paths(build_flags.config_from_flags(argv[1:]))
     workers = beam_workers(config, pipeline_options=flags.FLAGS.pipeline_options)
     build.run_build(config, workers=workers)
 
 
 if __name__ == "__main__":
-    define_flags()
+    build_flags.define_flags()
     flags.DEFINE_string(
         "pipeline_options", "--runner=DirectRunner", "Options of Beam and of its runner."
     )
+    # Else --help would not list those of the build.
+    flags.adopt_module_key_flags(build_flags)
     command_line.run(main)

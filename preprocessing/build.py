@@ -23,10 +23,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable
 
+from absl import flags
+
 from code_t5 import command_line, errors, parallel
 from code_t5.data import prepared
 from code_t5.storage import atomic, fingerprints, manifest
 from preprocessing import (
+    build_flags,
     compare,
     flcc_layout,
     ledger,
@@ -44,7 +47,6 @@ from preprocessing.build_config import (
     dry_run_dir,
     vocabulary_dir,
 )
-from preprocessing.build_flags import config_from_flags, define_flags
 from preprocessing.leaks import removal
 
 
@@ -316,9 +318,11 @@ def main(argv: Sequence[str]) -> None:
     Args:
       argv: The program's name, and further files of `--benchmark`.
     """
-    run_build(config_from_flags(argv[1:]))
+    run_build(build_flags.config_from_flags(argv[1:]))
 
 
 if __name__ == "__main__":
-    define_flags()
+    build_flags.define_flags()
+    # Else --help would list no flag.
+    flags.adopt_module_key_flags(build_flags)
     command_line.run(main)

@@ -69,3 +69,11 @@ def test_what_cannot_be_is_refused_in_one_line(built, arguments, message):
     assert status == 1
     assert error[0].startswith(message)
     assert "nowhere" in error[0] or "nowhere" not in arguments[0]
+
+
+@pytest.mark.parametrize("module", ["preprocessing.build", "preprocessing.beam_build"])
+def test_help_lists_the_flags(module):
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=False
+    )
+    assert {"--input_dir:", "--[no]dry_run:", "--vocabulary_kind:"} <= set(done.stdout.split())
