@@ -20,6 +20,7 @@ import tensorflow as tf
 from code_t5 import errors
 from code_t5.data import objectives, ragged
 from code_t5.data.objectives import Documents, Objective, Requests, mix_keys
+from code_t5.data.pipeline_calls import pipeline_call
 
 Preprocessor = Callable[..., tf.data.Dataset]
 
@@ -108,6 +109,7 @@ def _apply(objective: Objective, dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Makes the examples of an objective of documents."""
     lengths = objective.model.token_bytes.lengths if objective.needs_sizes else np.zeros(0)
 
+    @pipeline_call
     def make(
         tokens: np.ndarray,
         offsets: np.ndarray,

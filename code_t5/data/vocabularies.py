@@ -19,6 +19,7 @@ import tensorflow as tf
 from code_t5 import errors, vocabulary_escapes
 from code_t5.data import byte_bpe_model, piece_model, token_model
 from code_t5.data.piece_model import EOS_ID, EXTRA_IDS, PAD_ID, UNK_ID
+from code_t5.data.pipeline_calls import pipeline_call
 
 
 def _replace(text: tf.Tensor, steps: Iterable[tuple[str, str]]) -> tf.Tensor:
@@ -221,7 +222,10 @@ class ByteBpeVocabulary(TokenModelVocabulary):
 
     def _encode_tf(self, s: tf.Tensor) -> tf.Tensor:
         values, lengths = tf.numpy_function(
-            self._encode_texts, [tf.reshape(s, [-1])], [tf.int32, tf.int64], stateful=False
+            pipeline_call(self._encode_texts),
+            [tf.reshape(s, [-1])],
+            [tf.int32, tf.int64],
+            stateful=False,
         )
         values, lengths = tf.ensure_shape(values, [None]), tf.ensure_shape(lengths, [None])
         if s.shape.rank == 0:
