@@ -8,9 +8,10 @@ library), with the table of units that a task cache uses, and with the same of S
 file's ids from the table are compared with those of `tokenizers`, and decoded. One core each;
 encoding is measured in CPU seconds, training by the clock.
 
-`--gigatoken_python=PATH` names an interpreter of another environment that has `gigatoken`: it is
-asked to load the same `tokenizer.json`, and then one that cuts texts as GPT-2 does, which it knows;
-its ids are compared with those that `tokenizers` gives for that. MB are 10^6 bytes of UTF-8.
+`--peers_python=PATH` names an interpreter of another environment that has `gigatoken` and
+`splintr-rs`: each is asked to load the same `tokenizer.json`, and then one that cuts texts as GPT-2
+does, for which both have code of their own; their ids are compared with those that `tokenizers`
+gives for that. MB are 10^6 bytes of UTF-8.
 """
 
 from __future__ import annotations
@@ -30,30 +31,47 @@ import numpy as np
 from absl import flags
 
 from code_t5 import command_line, errors
-from code_t5.data import byte_bpe_model, token_model, token_text, unit_encoder
+from code_t5.data import byte_bpe_model, ragged, token_model, unit_encoder
 from preprocessing import vocabulary_training
 
 _CORPUS = flags.DEFINE_string("corpus", None, "Folder of Python files.", required=True)
 _VOCAB_SIZE = flags.DEFINE_integer("vocab_size", 32_000, "Pieces.")
 _MAX_SAMPLE_BYTES = flags.DEFINE_integer("max_sample_bytes", 50_000_000, "Most to train on.")
 _MAX_BYTES = flags.DEFINE_integer("max_bytes", 0, "Most to encode; 0 for everything.")
-_GIGATOKEN = flags.DEFINE_string("gigatoken_python", None, "Interpreter that has gigatoken.")
+_PEERS = flags.DEFINE_string("peers_python", None, "Interpreter with gigatoken and splintr-rs.")
 _BATCH_FILES = 256
 
-# Runs under --gigatoken_python: tokenizer, file of texts, file of their sizes, file for the ids.
-_GIGATOKEN_PROGRAM = """
+# Runs under --peers_python: tokenizer, file of texts, file of their sizes, file for the ids.
+_PEER_PROGRAM = """
 import json, sys, time
-import gigatoken, numpy
-tokenizer = gigatoken.Tokenizer(sys.argv[1])
+import numpy
+{imports} as load
+tokenizer = load(sys.argv[1])
 data = open(sys.argv[2], "rb").read()
 ends = numpy.cumsum(numpy.load(sys.argv[3])).tolist()
-texts = [data[start:end] for start, end in zip([0, *ends], ends)]
+texts = [{text} for start, end in zip([0, *ends], ends)]
 start = time.process_time()
-encoded = tokenizer.encode_batch(texts, parallel=False)
+encoded = {encode}
 seconds = time.process_time() - start
-numpy.savez(sys.argv[4], offsets=encoded.layout.offsets.data, ids=encoded.layout.content.data)
+numpy.savez(sys.argv[4], offsets={offsets}, ids={ids})
 print(json.dumps(seconds))
 """
+_PEER_PROGRAMS = {
+    "gigatoken": _PEER_PROGRAM.format(
+        imports="from gigatoken import Tokenizer",
+        text="data[start:end]",
+        encode="tokenizer.encode_batch(texts, parallel=False)",
+        offsets="encoded.layout.offsets.data",
+        ids="encoded.layout.content.data",
+    ),
+    "splintr": _PEER_PROGRAM.format(
+        imports="from splintr import from_json",
+        text="data[start:end].decode()",
+        encode="tokenizer.encode_batch_flat(texts)",
+        offsets="numpy.frombuffer(encoded[1], '<u8')",
+        ids="numpy.frombuffer(encoded[0], '<u4')",
+    ),
+}
 
 
 @dataclasses.dataclass
@@ -143,6 +161,11 @@ def _by_units(model: token_model.TokenModel) -> Callable[[Sequence[bytes]], list
     return encode
 
 
+def _decode(ids: np.ndarray, *, token_bytes: ragged.Ragged) -> bytes:
+    starts, lengths = token_bytes.offsets[:-1][ids], token_bytes.lengths[ids]
+    return ragged.gather_ranges(token_bytes.values, starts=starts, lengths=lengths).values.tobytes()
+
+
 def _batches(contents: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     for first in range(0, len(contents), _BATCH_FILES):
         yield contents[first : first + _BATCH_FILES]
@@ -168,13 +191,13 @@ def compare_with_tokenizers(contents: Sequence[bytes], *, folders: dict[str, pat
     peer = Engine("tokenizers", _by_tokenizers(tokenizer_json))
     table = Engine("byte_bpe, table of units", _by_units(models[token_model.BYTE_BPE]))
     pieces = Engine("sentencepiece, table of units", _by_units(models[token_model.SENTENCEPIECE]))
-    decoder = token_text.TokenText(models[token_model.BYTE_BPE])
+    token_bytes = models[token_model.BYTE_BPE].token_bytes
     other_ids = other_texts = 0
     for batch in _batches(contents):
         wanted, found = peer.run(batch), table.run(batch)
         pieces.run(batch)
         other_ids += sum(not np.array_equal(a, b) for a, b in zip(wanted, found))
-        other_texts += sum(decoder.decode_bytes(a) != b for a, b in zip(found, batch))
+        other_texts += sum(_decode(a, token_bytes=token_bytes) != b for a, b in zip(found, batch))
     num_bytes = sum(map(len, contents))
     _print_engine(peer, num_bytes=num_bytes)
     _print_engine(table, num_bytes=num_bytes, note=f"{other_ids} files with other ids than that,")
@@ -182,48 +205,45 @@ def compare_with_tokenizers(contents: Sequence[bytes], *, folders: dict[str, pat
     _print_engine(pieces, num_bytes=num_bytes)
 
 
-def compare_with_gigatoken(
+def compare_with_peers(
     contents: Sequence[bytes], *, tokenizer_path: pathlib.Path, folder: pathlib.Path
 ) -> None:
-    """Encodes with gigatoken in a process of another environment, compares and prints.
+    """Encodes with each peer in a process of another environment, compares and prints.
 
     Args:
       contents: The files.
       tokenizer_path: The vocabulary's tokenizer.
       folder: For what passes between the two.
     """
+    import tokenizers
+
     (folder / "texts").write_bytes(b"".join(contents))
     np.save(folder / "sizes.npy", np.array([len(content) for content in contents]))
-    like_gpt2 = json.loads(tokenizer_path.read_text())
-    like_gpt2["pre_tokenizer"] = {
-        **{"type": "ByteLevel", "use_regex": True},
-        **{"add_prefix_space": False, "trim_offsets": True},
-    }
     other_path = folder / "like_gpt2.json"
-    other_path.write_text(json.dumps(like_gpt2))
-    for name, path in (("gigatoken", tokenizer_path), ("gigatoken, cut as GPT-2", other_path)):
-        done = _run_gigatoken(path, folder)
-        if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if "Error" in line]
-            print(f"{name:32} refuses: {(lines or ['?'])[-1][:160]}", flush=True)
-            continue
-        ids = np.load(folder / "ids.npz")
-        engine = Engine(name, lambda _: [], float(json.loads(done.stdout)), len(ids["ids"]))
-        same = _count_same(contents, ids=ids, encode=_by_tokenizers(path.read_text()))
-        note = f"{len(contents) - same} files with other ids than tokenizers"
-        _print_engine(engine, num_bytes=sum(map(len, contents)), note=note)
+    like_gpt2 = tokenizers.Tokenizer.from_file(str(tokenizer_path))
+    like_gpt2.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    like_gpt2.save(str(other_path))
+    for cut, path in (("", tokenizer_path), (", cut as GPT-2", other_path)):
+        for peer, program in _PEER_PROGRAMS.items():
+            done = _run_peer(program, path, folder)
+            if done.returncode:
+                lines = [line for line in done.stderr.splitlines() if "Error" in line]
+                print(f"{peer + cut:32} refuses: {(lines or ['?'])[-1][:160]}", flush=True)
+                continue
+            ids = np.load(folder / "ids.npz")
+            seconds = json.loads(done.stdout)
+            engine = Engine(peer + cut, lambda _: [], seconds, num_tokens=len(ids["ids"]))
+            same = _count_same(contents, ids=ids, encode=_by_tokenizers(path.read_text()))
+            note = f"{len(contents) - same} files with other ids than tokenizers"
+            _print_engine(engine, num_bytes=sum(map(len, contents)), note=note)
 
 
-def _run_gigatoken(path: pathlib.Path, folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            *(str(_GIGATOKEN.value), "-c", _GIGATOKEN_PROGRAM, str(path)),
-            *(str(folder / name) for name in ("texts", "sizes.npy", "ids.npz")),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def _run_peer(
+    program: str, path: pathlib.Path, folder: pathlib.Path
+) -> subprocess.CompletedProcess[str]:
+    files = [path, *(folder / name for name in ("texts", "sizes.npy", "ids.npz"))]
+    command = [_PEERS.value, "-c", program, *map(str, files)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def _count_same(
@@ -267,9 +287,9 @@ def main(argv: Sequence[str]) -> None:
                 flush=True,
             )
         compare_with_tokenizers(contents, folders=folders)
-        if _GIGATOKEN.value:
+        if _PEERS.value:
             tokenizer_path = folders[token_model.BYTE_BPE] / byte_bpe_model.MODEL_NAME
-            compare_with_gigatoken(
+            compare_with_peers(
                 contents, tokenizer_path=tokenizer_path, folder=pathlib.Path(temporary)
             )
 

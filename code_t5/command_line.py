@@ -13,7 +13,7 @@ from typing import Callable, NoReturn
 
 from absl import app
 
-from code_t5 import errors
+from code_t5 import errors, visible_text
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
@@ -56,7 +56,8 @@ def guard(function: Callable[[], object]) -> int:
         line = _one_line(error)
         if line is None:
             raise
-        print("error: " + " ".join(line.split("\n")), file=sys.stderr)
+        # Found values and names come from outside: nothing that a terminal would obey.
+        print("error: " + visible_text.one_line(line.replace("\n", " ")), file=sys.stderr)
         return EXIT_FAILED
 
 

@@ -9,9 +9,8 @@ reads it.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Callable
+from typing import Any
 
 from absl import logging
 
@@ -21,9 +20,8 @@ from code_t5.data import byte_bpe_model, text_units, unit_encoder
 MIN_VOCAB_SIZE = len(byte_bpe_model.SPECIAL_TOKENS) + byte_bpe_model.NUM_BYTES
 # Long units teach nothing, and the trainer takes a time that grows with their square.
 _MAX_UNIT_CHARACTERS = 256
-# How much of the sample to measure the encoders on, and what measures too little.
-_MEASURED_CHARACTERS = 1_000_000
-_MIN_MEASURED_CHARACTERS = 100_000
+# How much of the sample to compare the encoders on.
+_COMPARED_CHARACTERS = 1_000_000
 
 
 def unit_pattern() -> str:
@@ -97,12 +95,6 @@ def train_tokenizer(texts: Iterable[str], *, vocab_size: int) -> bytes:
     return _new_tokenizer(models.BPE(vocab=vocab, merges=merges)).to_str().encode("utf-8")
 
 
-def _seconds(function: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
-
-
 def _take(texts: Sequence[str], max_characters: int) -> list[str]:
     taken: list[str] = []
     for text in texts:
@@ -114,7 +106,10 @@ def _take(texts: Sequence[str], max_characters: int) -> list[str]:
 
 
 def choose_encoder(tokenizer_json: bytes, texts: Sequence[str]) -> str:
-    """Chooses who encodes: of those that give the ids of `tokenizers`, the fastest.
+    """Chooses who encodes: the table of units, unless it gives other ids than `tokenizers`.
+
+    Nothing is timed here, so the same texts always give the same answer; how much the table saves
+    is for `benchmarks/byte_bpe.py` to say.
 
     Args:
       tokenizer_json: The trained tokenizer.
@@ -123,24 +118,19 @@ def choose_encoder(tokenizer_json: bytes, texts: Sequence[str]) -> str:
     Returns:
       One of `byte_bpe_model.ENCODERS`.
     """
-    measured = _take(texts, _MEASURED_CHARACTERS)
-    contents = [text.encode("utf-8") for text in measured]
+    compared = _take(texts, _COMPARED_CHARACTERS)
     by_unit = byte_bpe_model.ByteBpeModel(tokenizer_json)
     by_text = byte_bpe_model.ByteBpeModel(tokenizer_json, byte_bpe_model.BY_TEXT)
-    wanted = by_text.encode_batch(measured)
-    found = unit_encoder.UnitEncoder(by_unit).encode(contents)
+    wanted = by_text.encode_batch(compared)
+    found = unit_encoder.UnitEncoder(by_unit).encode([text.encode("utf-8") for text in compared])
     rows = [found.row(i).tolist() for i in range(found.num_rows)]
-    if not rows == by_unit.encode_batch(measured) == wanted:
-        logging.error(
-            "the table of units gives other ids than tokenizers does; wanted the same; tokenizers "
-            "encodes, several times slower: please report this"
-        )
-        return byte_bpe_model.BY_TEXT
-    if sum(map(len, measured)) < _MIN_MEASURED_CHARACTERS:
+    if rows == by_unit.encode_batch(compared) == wanted:
         return byte_bpe_model.BY_UNIT
-    table_seconds = _seconds(lambda: unit_encoder.UnitEncoder(by_unit).encode(contents))
-    text_seconds = _seconds(lambda: by_text.encode_batch(measured))
-    return byte_bpe_model.BY_UNIT if table_seconds <= text_seconds else byte_bpe_model.BY_TEXT
+    logging.error(
+        "the table of units gives other ids than tokenizers does; wanted the same; tokenizers "
+        "encodes, which is slower: please report this"
+    )
+    return byte_bpe_model.BY_TEXT
 
 
 def describe_tokenizer(tokenizer_json: bytes, texts: Sequence[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ interrupted one stopped. `docs/task_cache.md` says more.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from absl import flags
@@ -16,7 +17,9 @@ from code_t5 import command_line
 from code_t5.data import prepared
 from code_t5.data.task_cache import build
 
-_TASKS = flags.DEFINE_list("tasks", [], "Tasks, by commas or spaces.")
+_TASKS = flags.DEFINE_multi_string(
+    "tasks", [], "Tasks, by commas or spaces; may be given several times."
+)
 _OUTPUT_CACHE_DIR = flags.DEFINE_string(
     "output_cache_dir", None, "Gets a directory per Task.", required=True
 )
@@ -25,20 +28,28 @@ _NUM_WORKERS = flags.DEFINE_integer(
     "num_workers", 0, "Processes; 0 for one per processor.", lower_bound=0
 )
 _MIN_SHARDS = flags.DEFINE_integer("min_shards", 64, "Fewest shards of a split.", lower_bound=1)
+# Define mixtures; the trainer's modules define the flags too, when a gin file imports them.
+_GIN_FILE = flags.DEFINE_multi_string("gin_file", [], "Gin files.", allow_override=True)
+_GIN_PARAM = flags.DEFINE_multi_string("gin_param", [], "Bindings.", allow_override=True)
+_VERIFY = flags.DEFINE_boolean(
+    "verify", False, "Writes nothing: reads every byte of the caches and checks it."
+)
 _OVERWRITE = flags.DEFINE_boolean("overwrite", False, "Replaces caches that are there.")
 
 
 def main(argv: Sequence[str]) -> None:
-    """Writes the caches and prints what became of each Task."""
+    """Writes, or verifies, the caches and prints what became of each Task."""
     config = build.CacheConfig(
-        tasks=(*_TASKS.value, *argv[1:]),
-        output_cache_dir=_OUTPUT_CACHE_DIR.value,
+        tasks=tuple(" ".join([*_TASKS.value, *argv[1:]]).replace(",", " ").split()),
+        output_cache_dir=os.path.expanduser(_OUTPUT_CACHE_DIR.value),
         data_dir=_DATA_DIR.value or prepared.find_data_dir(),
         num_workers=_NUM_WORKERS.value,
         min_shards=_MIN_SHARDS.value,
         overwrite=_OVERWRITE.value,
+        gin_files=tuple(_GIN_FILE.value),
+        gin_params=tuple(_GIN_PARAM.value),
     )
-    for outcome in build.cache_tasks(config):
+    for outcome in (build.verify_tasks if _VERIFY.value else build.cache_tasks)(config):
         print(build.describe(outcome))
 
 

@@ -21,7 +21,9 @@ HEAVY = {
 }
 
 # Modules on their own in code_t5/ that every room may use; of the house they use errors alone.
-SHARED = {"errors", "progress", "command_line", "parallel", "vocabulary_escapes"}
+SHARED = {
+    *("errors", "progress", "command_line", "parallel", "visible_text", "vocabulary_escapes"),
+}
 _SHARED_ROOMS = {f"code_t5/{name}" for name in SHARED}
 _STORES = {"code_t5/token_cache", "code_t5/teacher_outputs", "code_t5/hf_artifacts"}
 _BELOW_STORES = {"code_t5/storage", *_SHARED_ROOMS}
@@ -32,6 +34,8 @@ _LIBRARY = {"code_t5", "code_t5/training", "code_t5/data"} | _BELOW_DATA
 ARROWS: dict[str, set[str]] = {
     **{room: {"code_t5/errors"} for room in _SHARED_ROOMS},
     "code_t5/errors": set(),
+    # What it says of errors must not command the terminal.
+    "code_t5/command_line": {"code_t5/errors", "code_t5/visible_text"},
     "code_t5/storage": _SHARED_ROOMS,
     **{room: _BELOW_STORES for room in _STORES},
     "code_t5/data": _BELOW_DATA,

@@ -6,6 +6,7 @@ import pathlib
 
 from code_t5.data.ragged import Ragged
 from code_t5.token_cache import writer
+from code_t5.token_cache.parts import PartWriter
 
 FINGERPRINT_PARTS = {"vocabulary": "abc", "format": 1}
 # Split -> parts -> documents: ids, size, (repository, path).
@@ -28,13 +29,12 @@ def write_parts(folder: pathlib.Path, parts: dict = PARTS) -> dict[str, list[pat
         paths[split] = []
         for number, documents in enumerate(of_split):
             name = f"{split}-{number}"
-            writer.write_part(
-                folder,
-                name=name,
-                documents=Ragged.from_rows([ids for ids, _, _ in documents]),
-                sizes=[size for _, size, _ in documents],
-                names=[names for _, _, names in documents],
-            )
+            with PartWriter(folder / name) as part:
+                part.append(
+                    Ragged.from_rows([ids for ids, _, _ in documents]),
+                    sizes=[size for _, size, _ in documents],
+                    names=[names for _, _, names in documents],
+                )
             paths[split].append(folder / name)
     return paths
 

@@ -265,26 +265,11 @@ def _utf8(text: str) -> bytes:
         ) from error
 
 
-def _read_tokenizer(path: pathlib.Path, *, model_sha256: str) -> bytes:
-    try:
-        tokenizer_json = path.read_bytes()
-    except OSError as error:
-        raise errors.ArtifactError(
-            f"cannot read {path}: {error.strerror}; wanted the vocabulary's tokenizer; put it "
-            "back, or remove the directory and build again"
-        ) from error
-    found = fingerprints.hash_bytes(tokenizer_json)
-    if found != model_sha256:
-        raise errors.ArtifactError(
-            f"{path} has SHA-256 {found}; wanted {model_sha256}, which its manifest gives; put the "
-            "tokenizer back, or remove the directory and build again"
-        )
-    return tokenizer_json
-
-
 @functools.lru_cache(maxsize=4)
 def _load(path: pathlib.Path, model_sha256: str, encoder: str) -> ByteBpeModel:
-    tokenizer_json = _read_tokenizer(path, model_sha256=model_sha256)
+    tokenizer_json = fingerprints.read_checked_file(
+        path, sha256=model_sha256, role="the vocabulary's tokenizer"
+    )
     try:
         return ByteBpeModel(tokenizer_json, encoder)
     except Exception as error:  # The library's own are of no other class.

@@ -49,6 +49,7 @@ class TaskStream:
         objective: Objective,
         seed: int = 0,
         shuffle: bool = True,
+        vocab_size: int | None = None,
     ) -> None:
         """Counts the examples.
 
@@ -57,6 +58,7 @@ class TaskStream:
           objective: What makes them.
           seed: Another one gives another order and other random numbers.
           shuffle: Whether to draw an order for each epoch; else documents come as they stand.
+          vocab_size: Ids that are not below it are refused; None to let them pass.
 
         Raises:
           InputError: The documents hold no example.
@@ -65,6 +67,7 @@ class TaskStream:
         self._objective = objective
         self._seed = seed
         self._shuffle = shuffle
+        self._vocab_size = vocab_size
         self._offsets = ragged.offsets_of(objective.num_examples(documents))
         self.num_examples = int(self._offsets[-1])
         if not self.num_examples:
@@ -79,8 +82,32 @@ class TaskStream:
 
         Args:
           numbers: int64 `[num_examples]`, from 0 on without end.
+
+        Raises:
+          ArtifactError: The documents hold an id that the vocabulary does not have.
         """
-        return self._objective.make_examples(self._documents, self.requests(numbers))
+        requests = self.requests(numbers)
+        try:
+            examples = self._objective.make_examples(self._documents, requests)
+        except IndexError:
+            # An objective looked an id up that no token has.
+            self._check_ids(*self._tokens_of(requests))
+            raise
+        self._check_ids(examples.inputs.values, examples.targets.values)
+        return examples
+
+    def _tokens_of(self, requests: Requests) -> list[np.ndarray]:
+        starts, ends = self._documents.offsets[:-1], self._documents.offsets[1:]
+        return [self._documents.tokens[starts[i] : ends[i]] for i in requests.documents.tolist()]
+
+    def _check_ids(self, *ids: np.ndarray) -> None:
+        for values in ids if self._vocab_size is not None else ():
+            if len(values) and not 0 <= values.min() <= values.max() < self._vocab_size:
+                raise errors.ArtifactError(
+                    f"documents hold ids from {values.min()} to {values.max()}; wanted ids below "
+                    f"{self._vocab_size}, the size of the vocabulary; find the damaged cache with "
+                    "scripts/cache_tasks.py --verify, and write it again with --overwrite"
+                )
 
     def requests(self, numbers: np.ndarray) -> Requests:
         """Returns what stands behind some numbers: documents, their examples, and random keys.
@@ -123,8 +150,10 @@ class MixedStream:
         self._members = list(members)
         self._seed = seed
         # Member i takes this share, in units of 2^-32, of what the members before it leave.
-        left = np.cumsum(np.array(rates, dtype=np.float64)[::-1])[::-1]
-        shares = np.round(np.array(rates) / left * 2.0**32).clip(1, 2**32)
+        # Divided by the largest first, since a sum of large ones may be beyond every number.
+        parts = np.array(rates, dtype=np.float64) / max(rates)
+        left = np.cumsum(parts[::-1])[::-1]
+        shares = np.round(parts / left * 2.0**32).clip(1, 2**32)
         self._shares = [np.uint64(share) for share in shares.tolist()]
 
     def at(self, numbers: np.ndarray) -> Examples:

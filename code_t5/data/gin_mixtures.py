@@ -13,10 +13,10 @@ from typing import Any, Union
 
 import gin
 import seqio
-from absl import flags, logging
+from absl import logging
 
 from code_t5 import errors
-from code_t5.data import mixture_definitions, requested, sources, task_names
+from code_t5.data import mixture_definitions, requested, sources, trainer_errors
 
 _SPLIT = "train"
 TaskOrMixture = Union[seqio.Task, seqio.Mixture]
@@ -36,15 +36,12 @@ def _known_names() -> list[str]:
 
 
 def _find_member(name: str, definition: mixture_definitions.MixtureDefinition) -> TaskOrMixture:
-    names = [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()]
-    if name not in names:
-        names += mixture_definitions.bound_names()
-        raise errors.InputError(
-            f"the mixture {definition.name} has the member {name}, which is no Task or Mixture"
-            f"{task_names.near_hint(name, names) or '.'} Wanted Tasks, or mixtures that gin "
-            "defines too; build the data set, or mend the name"
-        )
-    return seqio.get_mixture_or_task(name)
+    return requested.find(
+        name,
+        asked=f"the mixture {definition.name} has the member {name}",
+        wanted="Wanted Tasks, or mixtures that gin defines too; build the data set, or mend the "
+        "name",
+    )
 
 
 def _cached_stats(task: seqio.Task) -> dict[str, Any] | None:
@@ -56,7 +53,7 @@ def _cached_stats(task: seqio.Task) -> dict[str, Any] | None:
     except (ValueError, OSError) as error:
         raise errors.ArtifactError(
             f"the cache of {task.name} in {task.cache_dir} has no numbers of its split {_SPLIT} "
-            f"({error}); wanted stats_{_SPLIT}.json; write it anew with scripts/cache_tasks.py "
+            f"({error}); wanted stats.{_SPLIT}.json; write it anew with scripts/cache_tasks.py "
             "--overwrite"
         ) from error
 
@@ -208,12 +205,6 @@ def register_gin_mixtures(names: Iterable[str] | None = None) -> list[str]:
     return list(registered)
 
 
-def _trainer_flags() -> flags.FlagValues | None:
-    """The trainer's flags; None in another program."""
-    values = flags.FLAGS
-    return values if values.is_parsed() and "module_import" in values else None
-
-
 @gin.configurable(module="code_t5")
 def mixture_name(name: Any = gin.REQUIRED) -> str:
     """Returns a Task's or Mixture's name after making sure that it can be read.
@@ -231,17 +222,12 @@ def mixture_name(name: Any = gin.REQUIRED) -> str:
       SystemExit: In the trainer, the name cannot be read; the message is one line.
       CodeT5Error: The same elsewhere.
     """
-    values = _trainer_flags()
-    try:
+    with trainer_errors.one_line_errors():
+        values = trainer_errors.trainer_flags()
         if values is not None and "additional_task_cache_dirs" in values:
             # The trainer adds them later; rates by tokens want the numbers in them now.
             seqio.add_global_cache_dirs(values["additional_task_cache_dirs"].value or [])
         if isinstance(name, str):
             register_gin_mixtures([name])
         requested.check_name(name)
-    except errors.CodeT5Error as error:
-        # gin adds lines of its own to an error, but lets this one through.
-        if values is None:
-            raise
-        raise SystemExit(f"error: {error}") from error
     return str(name)

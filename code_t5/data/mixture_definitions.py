@@ -20,9 +20,11 @@ from typing import Any
 import gin
 
 from code_t5 import errors
+from code_t5.data.near_names import near_hint
 
 _SELECTOR = "code_t5.mixture"
 _BOUND_MEMBERS = re.compile(r"^([\w./]+)/(?:code_t5\.)?mixture\.members = ", re.MULTILINE)
+_BOUND = re.compile(r"^(?:([\w./]+)/)?(?:code_t5\.)?mixture\.(\w+) = ", re.MULTILINE)
 # What a rate may follow.
 RATES = ("examples", "tokens", "equal")
 
@@ -189,6 +191,24 @@ def bound_names() -> list[str]:
     return sorted(set(_BOUND_MEMBERS.findall(gin.config_str())))
 
 
+def _check_scopes() -> None:
+    """Refuses what gin would let pass: bindings that are of no Mixture, such as misspelt names."""
+    text = gin.config_str()
+    defined = set(_BOUND_MEMBERS.findall(text))
+    for scope, parameter in _BOUND.findall(text):
+        if not scope and parameter == "members":
+            raise errors.InputError(
+                "gin binds mixture.members without a name before it; wanted the name of the "
+                "mixture, as in my_mix/mixture.members; mend it in the gin file or --gin_param"
+            )
+        if scope and scope not in defined:
+            raise errors.InputError(
+                f"gin binds {scope}/mixture.{parameter}, but no {scope}/mixture.members"
+                f"{near_hint(scope, defined)}; wanted members for every mixture; mend "
+                "the name in the gin file or --gin_param"
+            )
+
+
 def _bound_name(name: str) -> str | None:
     """Returns what gin binds a Mixture under: its name, or the longest name that it begins with."""
     ends = [len(name), *(match.start() for match in reversed(list(re.finditer("_", name))))]
@@ -259,6 +279,7 @@ def find_definitions(name: str, *, known: Collection[str] = ()) -> list[MixtureD
             visit(member, {**above, bound_name: one})
         found[one] = definition
 
+    _check_scopes()
     visit(name, {})
     return list(found.values())
 

@@ -126,8 +126,8 @@ def _check_no_surrogate(units: Iterable[str]) -> None:
 class PieceModel:
     """Text to ids and back, without loss; threads may share one.
 
-    Source code repeats its units, so a table from units to ids encodes several times faster than
-    SentencePiece alone, and to the same ids.
+    Source code repeats its units, so a table from units to ids saves most of SentencePiece's work,
+    with the same ids; `benchmarks/vocabulary.py` prints how much.
 
     Attributes:
       model_bytes: The serialised SentencePiece model, sentinels appended.
@@ -307,26 +307,11 @@ class PieceModel:
         return ids == self.encode(text) and self.decode(ids) == text
 
 
-def _read_model(path: pathlib.Path, *, model_sha256: str) -> bytes:
-    try:
-        model_bytes = path.read_bytes()
-    except OSError as error:
-        raise errors.ArtifactError(
-            f"cannot read {path}: {error.strerror}; wanted the vocabulary's model; put it "
-            "back, or remove the directory and build again"
-        ) from error
-    found = fingerprints.hash_bytes(model_bytes)
-    if found != model_sha256:
-        raise errors.ArtifactError(
-            f"{path} has SHA-256 {found}; wanted {model_sha256}, which its manifest "
-            "gives; put the model back, or remove the directory and build again"
-        )
-    return model_bytes
-
-
 @functools.lru_cache(maxsize=4)
 def _load(path: pathlib.Path, model_sha256: str) -> PieceModel:
-    return PieceModel(_read_model(path, model_sha256=model_sha256))
+    return PieceModel(
+        fingerprints.read_checked_file(path, sha256=model_sha256, role="the vocabulary's model")
+    )
 
 
 # SentencePiece's loader must not run in two threads at once.

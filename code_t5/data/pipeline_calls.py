@@ -4,6 +4,9 @@ A pipeline of `tf.data` calls Python (`tf.numpy_function`) from threads of its o
 of its reader. A program that ends while such a call is under way hangs: Python stops the thread for
 good, and TensorFlow waits for it. So calls that are under way when the program ends are waited for,
 and later ones are refused, until the pipelines' buffers are full of refusals and nothing calls.
+
+What such a call raises reaches the pipeline's reader as an error of TensorFlow; `first_error` has
+ours as it was.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from code_t5 import errors
 
 # No call for so long: the pipelines are at rest. Refusals follow each other within microseconds.
 _REST_SECONDS = 0.2
@@ -30,6 +35,7 @@ class _Calls:
         self._num_running = 0
         self._num_begun = 0
         self._is_ending = False
+        self.first_error: errors.CodeT5Error | None = None
 
     def __enter__(self) -> None:
         with self._changed:
@@ -70,6 +76,15 @@ def pipeline_call(function: _Function) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
         with _CALLS:
-            return function(*arguments)
+            try:
+                return function(*arguments)
+            except errors.CodeT5Error as error:
+                _CALLS.first_error = _CALLS.first_error or error
+                raise
 
     return call
+
+
+def first_error() -> errors.CodeT5Error | None:
+    """Returns the first of our errors that ended a call; None without."""
+    return _CALLS.first_error

@@ -11,6 +11,7 @@ import dataclasses
 import os
 import pathlib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from code_t5 import errors
@@ -70,6 +71,11 @@ class PreparedDataset:
         return pathlib.Path(self.data_dir, "vocabularies", self.vocabulary)
 
     @property
+    def is_built(self) -> bool:
+        """Whether it is finished."""
+        return manifest.is_complete(self.dataset_dir)
+
+    @property
     def build_command(self) -> str:
         """What to type to prepare it."""
         return (
@@ -87,7 +93,7 @@ class PreparedDataset:
           NotBuiltError: There is no finished data set.
           ArtifactError: What is there is damaged or of another format.
         """
-        if not manifest.is_complete(self.dataset_dir):
+        if not self.is_built:
             about = f" ({PUBLISHED[self.name]})" if self.name in PUBLISHED else ""
             raise errors.NotBuiltError(
                 f"the data set {self.name}{about} is not built: there is no finished "
@@ -150,6 +156,56 @@ def list_datasets(data_dir: str) -> list[PreparedDataset]:
     found = []
     for name in names:
         candidate = PreparedDataset(name, data_dir)
-        if _TASK_NAME.fullmatch(name) and manifest.is_complete(candidate.dataset_dir):
+        if _TASK_NAME.fullmatch(name) and candidate.is_built:
             found.append(dataclasses.replace(candidate, vocabulary=_vocabulary_name(candidate)))
     return found
+
+
+def known_datasets(data_dir: str) -> list[PreparedDataset]:
+    """Lists what is prepared under a data directory, then the published data sets that are not.
+
+    Args:
+      data_dir: The data directory; it may be missing.
+
+    Returns:
+      The data sets.
+    """
+    found = {dataset.name: dataset for dataset in list_datasets(data_dir)}
+    for name in PUBLISHED:
+        found.setdefault(name, PreparedDataset(name, data_dir))
+    return list(found.values())
+
+
+def task_name(dataset_name: str, objective: str | None) -> str:
+    """Returns the name of a data set's Task.
+
+    Args:
+      dataset_name: Of the data set.
+      objective: The one that the Task fixes; None if it leaves that to gin.
+
+    >>> task_name("dev", None), task_name("dev", "prefix_lm")
+    ('dev', 'dev_prefix_lm')
+    """
+    return f"{dataset_name}_{objective}" if objective else dataset_name
+
+
+def task_table(
+    datasets: Iterable[PreparedDataset], objectives: Iterable[str]
+) -> dict[str, tuple[PreparedDataset, str | None]]:
+    """Says which Task names there are, and what each stands for.
+
+    Args:
+      datasets: The data sets.
+      objectives: Names of those that a Task may fix.
+
+    Returns:
+      By name, the data set and the objective, None where gin chooses. Where a data set is called as
+      another one's Task with an objective, the name is its own.
+    """
+    every, fixed = list(datasets), list(objectives)
+    found: dict[str, tuple[PreparedDataset, str | None]] = {
+        task_name(dataset.name, objective): (dataset, objective)
+        for dataset in every
+        for objective in fixed
+    }
+    return {**found, **{dataset.name: (dataset, None) for dataset in every}}

@@ -18,7 +18,7 @@ import seqio
 import tensorflow as tf
 
 from code_t5 import errors
-from code_t5.data import objectives, ragged
+from code_t5.data import objectives, ragged, trainer_errors
 from code_t5.data.objectives import Documents, Objective, Requests, mix_keys
 from code_t5.data.pipeline_calls import pipeline_call
 
@@ -147,9 +147,10 @@ def _preprocessor(objective_class: type[Objective]) -> Preprocessor:
         output_features: Mapping[str, Any],
     ) -> tf.data.Dataset:
         vocabulary = output_features["targets"].vocabulary
-        objective = objective_class(
-            sequence_length, model=getattr(vocabulary, "token_model", vocabulary)
-        )
+        with trainer_errors.one_line_errors():
+            objective = objective_class(
+                sequence_length, model=getattr(vocabulary, "token_model", vocabulary)
+            )
         return _apply(objective, dataset)
 
     preprocess.__name__ = preprocess.__qualname__ = objective_class.name
@@ -166,12 +167,13 @@ def _preprocessor(objective_class: type[Objective]) -> Preprocessor:
 
     Raises:
       InputError: The lengths are too short for the objective.
+      SystemExit: In the trainer, the same; the message is one line.
     """
     return gin.configurable(objective_class.name, module=_GIN_MODULE)(preprocess)
 
 
 # The suffix of a Task's name to the preprocessor of the objective that it fixes.
-OBJECTIVES: dict[str, Preprocessor] = {
+PREPROCESSORS: dict[str, Preprocessor] = {
     name: _preprocessor(objective_class) for name, objective_class in objectives.OBJECTIVES.items()
 }
 
@@ -198,7 +200,7 @@ def chosen_objective() -> str:
     """Returns the name of the objective that gin chooses for Tasks that leave it to gin.
 
     Returns:
-      One of `OBJECTIVES`.
+      One of `PREPROCESSORS`.
 
     Raises:
       InputError: gin chooses none, or preprocessors of others.
@@ -207,10 +209,10 @@ def chosen_objective() -> str:
     if not bound:
         raise _no_objective()
     module, _, name = bound[0].rpartition(".")
-    if len(bound) > 1 or module != _GIN_MODULE or name not in OBJECTIVES:
+    if len(bound) > 1 or module != _GIN_MODULE or name not in PREPROCESSORS:
         raise errors.InputError(
             f"gin chooses the preprocessors {', '.join(bound)}; wanted one of "
-            f"{', '.join(f'{_GIN_MODULE}.{known}' for known in OBJECTIVES)}; add "
+            f"{', '.join(f'{_GIN_MODULE}.{known}' for known in PREPROCESSORS)}; add "
             "--gin_file=objectives/code_prefix_lm.gin, or use the Task's name followed by "
             "_prefix_lm"
         )
@@ -236,12 +238,14 @@ def unsupervised(
 
     Raises:
       InputError: gin binds no objective, or the lengths are too short for it.
+      SystemExit: In the trainer, the same; the message is one line.
     """
     from t5.data import preprocessors  # takes a second, and registers names with gin
 
     bound = _bound_preprocessors()
     if not bound:
-        raise _no_objective()
+        with trainer_errors.one_line_errors():
+            raise _no_objective()
     if not bound[0].startswith(f"{_GIN_MODULE}."):
         dataset = dataset.map(lambda example: {"targets": example["targets"]})
     return preprocessors.unsupervised(

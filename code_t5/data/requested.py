@@ -11,7 +11,7 @@ from typing import Any
 import seqio
 
 from code_t5 import errors
-from code_t5.data import mixture_definitions, prepared, preprocessors, sources, task_names
+from code_t5.data import mixture_definitions, near_names, prepared, preprocessors, sources
 
 
 def check_source(task: seqio.Task) -> None:
@@ -28,31 +28,42 @@ def check_source(task: seqio.Task) -> None:
         task.source.check()
 
 
-def find(name: Any) -> seqio.Task | seqio.Mixture:
+def find(
+    name: Any, *, asked: str | None = None, wanted: str | None = None
+) -> seqio.Task | seqio.Mixture:
     """Returns a Task or Mixture by its name.
 
     Args:
       name: Of the Task or Mixture.
+      asked: How the message begins: who asks for what. By default it is gin's MIXTURE_NAME.
+      wanted: How it ends: what is wanted, and what to do. By default with the data sets that are
+        built.
 
     Returns:
       What is registered under the name.
 
     Raises:
-      InputError: Nothing is; the message has near names and the data sets that are built.
+      InputError: Nothing is; the message has near names.
     """
     known = [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()]
     if isinstance(name, str) and name in known:
         return seqio.get_mixture_or_task(name)
-    known += mixture_definitions.bound_names()
+    hint = near_names.near_hint(str(name), [*known, *mixture_definitions.bound_names()])
+    asked = f"MIXTURE_NAME is {name!r}" if asked is None else asked
+    wanted = _built_names() if wanted is None else wanted
+    raise errors.InputError(f"{asked}, which is no Task or Mixture{hint or '.'} {wanted}")
+
+
+def _built_names() -> str:
+    """Returns what to say of the data sets that are there."""
     data_dir = prepared.find_data_dir()
     built = [dataset.name for dataset in prepared.list_datasets(data_dir)]
-    suffixes = ", ".join(f"_{objective}" for objective in preprocessors.OBJECTIVES)
-    raise errors.InputError(
-        f"MIXTURE_NAME is {name!r}, which is no Task or Mixture"
-        f"{task_names.near_hint(str(name), known) or '.'} Under {data_dir} are built: "
-        f"{', '.join(built) or 'none'}; wanted one of those, alone or followed by one of "
-        f"{suffixes}, or a mixture that a gin file defines, as mixtures/published.gin does; build "
-        f"a data set with scripts/build_dev_dataset.sh --data_dir={data_dir}, or add the --gin_file"
+    suffixes = ", ".join(f"_{objective}" for objective in preprocessors.PREPROCESSORS)
+    return (
+        f"Under {data_dir} are built: {', '.join(built) or 'none'}; wanted one of those, alone or "
+        f"followed by one of {suffixes}, or a mixture that a gin file defines, as "
+        "mixtures/published.gin does; build a data set with scripts/build_dev_dataset.sh "
+        f"--data_dir={data_dir}, or add the --gin_file"
     )
 
 

@@ -15,6 +15,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from absl import logging
+
 from code_t5 import errors
 from code_t5.storage import atomic, fingerprints
 
@@ -22,6 +24,8 @@ FILE_NAME = "data_rows.jsonl"
 FORMAT_NAME = "code_t5_data_rows"
 FORMAT_VERSION = 1
 _MAX_DIFFERENCES = 3
+# Of the file; about five million blocks. What lies behind is computed again.
+_MAX_BYTES = 256 * 2**20
 
 
 class RowMemo:
@@ -72,9 +76,23 @@ class RowMemo:
             return
         row = self._first_rows[-1] + num_rows
         self._first_rows.append(row)
-        if self._path is not None:
+        if self._path is None:
+            return
+        try:
             with open(self._path, "ab") as file:
                 file.write(self._line(block + 1, row))
+        except OSError as error:
+            self._stop_writing(self._path, error)
+
+    def _stop_writing(self, path: pathlib.Path, error: OSError) -> None:
+        # The rows themselves follow from the data alone.
+        logging.warning(
+            "%s cannot be written (%s): where blocks begin is computed again when a later run "
+            "goes on",
+            path,
+            error.strerror,
+        )
+        self._path = None
 
     def _line(self, block: int, row: int) -> bytes:
         checksum = zlib.crc32(f"{self._fingerprint} {block} {row}".encode("ascii"))
@@ -88,17 +106,21 @@ class RowMemo:
             "parts": parts,
         }
         try:
-            lines = path.read_bytes().splitlines(keepends=True)
+            with open(path, "rb") as file:
+                lines = file.read(_MAX_BYTES).splitlines(keepends=True)
         except FileNotFoundError:
             lines = []
-            path.parent.mkdir(parents=True, exist_ok=True)
         else:
             self._check_header(path, lines, parts)
         self._read_blocks(lines[1:])
         if not lines or len(lines) != self.num_known:
             kept = [self._line(i, row) for i, row in enumerate(self._first_rows) if i]
             head = json.dumps(header, sort_keys=True).encode("ascii") + b"\n"
-            atomic.write_file(path, head + b"".join(kept))
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                atomic.write_file(path, head + b"".join(kept))
+            except OSError as error:
+                self._stop_writing(path, error)
 
     def _check_header(self, path: pathlib.Path, lines: list[bytes], parts: dict[str, Any]) -> None:
         found = _parse(lines[0] if lines else b"")

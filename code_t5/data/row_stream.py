@@ -8,7 +8,7 @@ rows from row `n * batch_size` on, in whatever process it is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -114,20 +114,6 @@ class RowStream:
                     known = memo.first_row(block + 1)
         block = memo.last_block_before(row)
         return block, row - memo.first_row(block)
-
-    def blocks(self, first_row: int = 0) -> Iterator[Rows]:
-        """Yields rows from one on, a block at a time.
-
-        Args:
-          first_row: Where to begin.
-
-        Yields:
-          int32 `[num_rows, length]` by name.
-        """
-        index, skipped = self.locate(first_row) if first_row else (0, 0)
-        while self.num_blocks is None or index < self.num_blocks:
-            yield {key: array[skipped:] for key, array in self.block(index).items()}
-            index, skipped = index + 1, 0
 
     def _numbers(self, block: int) -> np.ndarray:
         stop = (block + 1) * BLOCK_EXAMPLES

@@ -60,18 +60,34 @@ def open_tokens(task: seqio.Task) -> TokenCacheReader:
         )
     cache_dir = task.cache_dir
     if cache_dir is None or not os.path.isdir(os.path.join(cache_dir, layout.TOKENS_NAME)):
-        searched = ", ".join(map(str, seqio.get_global_cache_dirs())) or "none"
-        found = (
-            f"{cache_dir} holds no {layout.TOKENS_NAME}, as if seqio's script had written it"
-            if cache_dir
-            else f"the Task {task.name} is in none of the cache directories ({searched})"
+        raise _no_tokens(task)
+    reader = TokenCacheReader(os.path.join(cache_dir, layout.TOKENS_NAME))
+    differing = layout.differing_parts(
+        reader.fingerprint_parts, wanted=layout.fingerprint_parts(dataset)
+    )
+    if differing:
+        raise errors.ArtifactError(
+            f"{reader.cache_dir} is stale: {'; '.join(differing)}; write it again: "
+            f"{layout.cache_command(cache_dir, data_dir=dataset.data_dir)}"
         )
-        raise errors.NotBuiltError(
-            f"{found}; wanted what scripts/cache_tasks.py writes; run: python "
-            f"scripts/cache_tasks.py --tasks {task.name} --data_dir={dataset.data_dir} "
-            "--output_cache_dir=DIR, and start the trainer with --additional_task_cache_dirs=DIR"
+    return reader
+
+
+def _no_tokens(task: seqio.Task) -> errors.NotBuiltError:
+    data_dir, cache_dir = task.dataset.data_dir, task.cache_dir
+    if cache_dir:
+        return errors.NotBuiltError(
+            f"{cache_dir} holds no {layout.TOKENS_NAME}, as if seqio's script had written it; "
+            "wanted what scripts/cache_tasks.py writes; run: "
+            f"{layout.cache_command(cache_dir, data_dir=data_dir)}"
         )
-    return TokenCacheReader(os.path.join(cache_dir, layout.TOKENS_NAME))
+    searched = ", ".join(map(str, seqio.get_global_cache_dirs())) or "none"
+    return errors.NotBuiltError(
+        f"the Task {task.name} is in none of the cache directories ({searched}); wanted what "
+        f"scripts/cache_tasks.py writes; run: python scripts/cache_tasks.py --tasks {task.name} "
+        f"--data_dir={data_dir} --output_cache_dir=DIR, and start the trainer with "
+        "--additional_task_cache_dirs=DIR"
+    )
 
 
 def make_objective(task: seqio.Task, sequence_length: Mapping[str, int]) -> Objective:
@@ -92,33 +108,16 @@ def make_objective(task: seqio.Task, sequence_length: Mapping[str, int]) -> Obje
     return OBJECTIVES[name](sequence_length, model=model)
 
 
-def open_task(
+def _open_task(
     task: seqio.Task,
     *,
+    reader: TokenCacheReader,
     split: str,
     sequence_length: Mapping[str, int],
-    seed: int = 0,
-    shuffle: bool = True,
+    seed: int,
+    shuffle: bool,
 ) -> TaskExamples:
-    """Opens the examples of one Task.
-
-    Args:
-      task: Of a prepared data set, cached.
-      split: Of the data set.
-      sequence_length: Of inputs and targets.
-      seed: Another one gives another order and other random numbers.
-      shuffle: Whether to draw an order for each epoch.
-
-    Returns:
-      The examples.
-
-    Raises:
-      InputError: The Task is not of a prepared data set, or has no example in the split, or the
-        lengths or the objective do not do.
-      NotBuiltError: It is not cached.
-      ArtifactError: The cache is damaged, or stale.
-    """
-    reader = open_tokens(task)
+    """Returns the examples of one Task whose token cache is open."""
     tokens = reader.split(split)
     documents = Documents(tokens.tokens, tokens.offsets, tokens.sizes, tokens.names)
     objective = make_objective(task, sequence_length)
@@ -126,7 +125,13 @@ def open_task(
     own_seed = int(mix_keys(seed, zlib.crc32(task.name.encode()))[0])
     return TaskExamples(
         task,
-        TaskStream(documents, objective=objective, seed=own_seed, shuffle=shuffle),
+        TaskStream(
+            documents,
+            objective=objective,
+            seed=own_seed,
+            shuffle=shuffle,
+            vocab_size=objective.model.vocab_size,
+        ),
         {"tokens": reader.fingerprint, "objective": objective.settings},
     )
 
@@ -157,16 +162,22 @@ def open_tasks(
       ArtifactError: A cache is damaged, or stale.
     """
     tasks = seqio.get_subtasks(requested.find(mixture_or_task_name))
-    splits = {task.name: set(open_tokens(task).splits) for task in tasks}
-    if not any(split in has for has in splits.values()):
+    readers = {task.name: open_tokens(task) for task in tasks}
+    splits = {name for reader in readers.values() for name in reader.splits}
+    if split not in splits:
         raise errors.InputError(
             f"{mixture_or_task_name} has no split {split!r}; wanted one of "
-            f"{', '.join(sorted(set().union(*splits.values())))}; set utils.run.dataset_split"
+            f"{', '.join(sorted(splits))}; set utils.run.dataset_split"
         )
+    options: dict[str, Any] = {
+        "sequence_length": sequence_length,
+        "seed": seed,
+        "shuffle": shuffle,
+    }
     return [
-        open_task(task, split=split, sequence_length=sequence_length, seed=seed, shuffle=shuffle)
+        _open_task(task, reader=readers[task.name], split=split, **options)
         for task in tasks
-        if split in splits[task.name]
+        if split in readers[task.name].splits
     ]
 
 

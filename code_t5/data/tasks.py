@@ -8,10 +8,12 @@ and small manifests, nothing else. Mixtures are gin's: see `code_t5.data.gin_mix
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import seqio
+import tensorflow as tf
 
-from code_t5.data import prepared, preprocessors, sources, vocabularies
+from code_t5.data import prepared, preprocessors, sources, trainer_errors, vocabularies
 from code_t5.data.task_cache import check
 
 
@@ -31,7 +33,7 @@ class CodeTask(seqio.Task):
         Args:
           name: Of the Task.
           dataset: What it reads.
-          objective: One of `preprocessors.OBJECTIVES`; None to let gin choose.
+          objective: One of `preprocessors.PREPROCESSORS`; None to let gin choose.
         """
         vocabulary = vocabularies.open_vocabulary(str(dataset.vocabulary_dir))
         super().__init__(
@@ -42,7 +44,7 @@ class CodeTask(seqio.Task):
                 # The text itself is not kept: the ids say it all.
                 functools.partial(seqio.preprocessors.tokenize, copy_pretokenized=False),
                 seqio.CacheDatasetPlaceholder(),
-                preprocessors.OBJECTIVES[objective] if objective else preprocessors.unsupervised,
+                preprocessors.PREPROCESSORS[objective] if objective else preprocessors.unsupervised,
                 seqio.preprocessors.append_eos_after_trim,
             ],
             output_features={
@@ -55,6 +57,11 @@ class CodeTask(seqio.Task):
         self.dataset = dataset
         self.objective = objective
         self._checked_cache_dir: str | None = None
+
+    def get_dataset(self, *args: Any, **kwargs: Any) -> tf.data.Dataset:
+        """Returns a split's examples; see `seqio.Task`."""
+        with trainer_errors.one_line_errors():
+            return super().get_dataset(*args, **kwargs)
 
     @property
     def cache_dir(self) -> str | None:
@@ -96,12 +103,8 @@ def register_tasks(data_dir: str | None = None) -> list[str]:
       Names of the data sets that are prepared.
     """
     data_dir = data_dir or prepared.find_data_dir()
-    datasets = {dataset.name: dataset for dataset in prepared.list_datasets(data_dir)}
-    built = list(datasets)
-    for name in prepared.PUBLISHED:
-        datasets.setdefault(name, prepared.PreparedDataset(name, data_dir))
-    for name, dataset in datasets.items():
-        _register(name, dataset=dataset, objective=None)
-        for objective in preprocessors.OBJECTIVES:
-            _register(f"{name}_{objective}", dataset=dataset, objective=objective)
-    return built
+    datasets = prepared.known_datasets(data_dir)
+    table = prepared.task_table(datasets, preprocessors.PREPROCESSORS)
+    for name, (dataset, objective) in table.items():
+        _register(name, dataset=dataset, objective=objective)
+    return [dataset.name for dataset in datasets if dataset.is_built]

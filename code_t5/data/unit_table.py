@@ -3,7 +3,8 @@ r"""Numbers of many units of text at once: texts are cut, hashed and looked up b
 A *unit* is what `code_t5.data.text_units` cuts a text into. A *unit table* knows a number for each
 unit that it has seen, by the unit's 64-bit hash; whoever owns the table says what the number of a
 new unit is. Different units of at most 8 bytes never share a hash. Longer ones might, and one would
-get the other's number; a table of `MAX_UNITS` holds such a pair once in 8 million tables.
+get the other's number; a table of `MAX_UNITS` holds such a pair once in 8 million tables. Each
+draws a key for its hashes, so no text can be written to bring such a pair about.
 
     for batch in cut_texts([b"def f(x):\n", b"return x"]):
         (numbers,) = table.look_up([batch])
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import secrets
 from collections.abc import Iterator, Sequence
 from typing import Callable
 
@@ -170,6 +172,11 @@ class NewUnits:
             ) from error
 
 
+def _draw_key() -> int:
+    # 0 would be no key.
+    return secrets.randbits(64) or 1
+
+
 class UnitTable:
     """A number for each unit."""
 
@@ -181,6 +188,7 @@ class UnitTable:
         """
         self._make_numbers = make_numbers
         self._table = number_table.NumberTable()
+        self._key = _draw_key()
 
     @property
     def num_units(self) -> int:
@@ -190,6 +198,7 @@ class UnitTable:
     def clear(self) -> None:
         """Forgets every unit."""
         self._table.clear()
+        self._key = _draw_key()
 
     def look_up(self, batches: Sequence[UnitBatch]) -> list[np.ndarray]:
         """Returns the number of each unit, those of new ones from `make_numbers`.
@@ -202,7 +211,9 @@ class UnitTable:
         """
         numbers, missing, hashes = [], [], []
         for batch in batches:
-            of_batch = byte_runs.hash_runs(batch.data, starts=batch.starts, ends=batch.ends)
+            of_batch = byte_runs.hash_runs(
+                batch.data, starts=batch.starts, ends=batch.ends, key=self._key
+            )
             numbers.append(self._table.find(of_batch))
             missing.append(np.flatnonzero(numbers[-1] == 0))
             hashes.append(of_batch[missing[-1]])

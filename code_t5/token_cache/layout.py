@@ -58,6 +58,11 @@ class FlatRows(Protocol):
         """Where each row begins, and where the last ends."""
 
 
+def is_split_name(name: str) -> bool:
+    """Says whether a split of this name can be in a cache."""
+    return _SPLIT_NAME.fullmatch(name) is not None
+
+
 def array_name(split: str, array: str) -> str:
     """Returns the file name of one array of a split.
 
@@ -71,7 +76,7 @@ def array_name(split: str, array: str) -> str:
     >>> array_name("train", OFFSETS)
     'train.offsets.npy'
     """
-    if not _SPLIT_NAME.fullmatch(split):
+    if not is_split_name(split):
         raise errors.InputError(
             f"the split is named {split!r}; wanted letters, digits, - and _; rename it"
         )

@@ -1,4 +1,4 @@
-"""Parts: what each worker leaves for a token cache, one file per unit of work.
+"""Parts: what each worker leaves for a token cache, one file per piece of work.
 
     tokens (uint16 or uint32) | lengths | sizes | lengths of names (int64 each) | names | footer
 

@@ -1,4 +1,4 @@
-"""Reads token caches; opening one takes milliseconds whatever its size.
+"""Reads token caches: arrays are mapped, and tokens read only where they are asked for.
 
 reader = TokenCacheReader("cache/dev_python")
 train = reader.split("train")
@@ -52,10 +52,6 @@ class TokenSplit:
         """Of all documents."""
         return len(self.tokens)
 
-    def document(self, index: int) -> np.ndarray:
-        """Returns the ids of one document, a view."""
-        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
-
     def names(self, index: int) -> tuple[str, str]:
         """Returns repository and path of one document.
 
@@ -76,6 +72,7 @@ class TokenCacheReader:
       fingerprint: Hash of everything that decided on its content.
       fingerprint_parts: That everything.
       splits: For each split `num_documents`, `num_tokens` and `num_bytes` (of text).
+      sha256: Of each array's file.
     """
 
     def __init__(self, cache_dir: PathLike) -> None:
@@ -102,7 +99,7 @@ class TokenCacheReader:
         self.fingerprint_parts: dict[str, Any] = fields["fingerprint_parts"]
         self.splits: dict[str, dict[str, int]] = fields["splits"]
         self._dtype = np.dtype(fields["dtype"]).newbyteorder("<")
-        self._sha256: dict[str, str] = fields["sha256"]
+        self.sha256: dict[str, str] = fields["sha256"]
 
     def _check_fields(self, fields: dict[str, Any]) -> None:
         parts, splits = fields.get("fingerprint_parts"), fields.get("splits")
@@ -111,7 +108,7 @@ class TokenCacheReader:
             "fingerprint": fields.get("fingerprint") == fingerprints.hash_json(parts),
             "fingerprint_parts": isinstance(parts, dict),
             "dtype": fields.get("dtype") in dtypes,
-            "splits": isinstance(splits, dict) and all(map(_is_counts, splits.values())),
+            "splits": isinstance(splits, dict) and all(map(_is_split, splits.items())),
             "sha256": isinstance(fields.get("sha256"), dict),
         }
         wrong = [name for name, is_right in checks.items() if not is_right]
@@ -130,7 +127,7 @@ class TokenCacheReader:
           name: Of the split.
 
         Returns:
-          Its arrays; nothing is read before it is asked for.
+          Its arrays; where documents begin is read and checked, the rest when it is asked for.
 
         Raises:
           InputError: There is no such split.
@@ -153,10 +150,22 @@ class TokenCacheReader:
                 raise self._damaged(
                     layout.array_name(name, array), f"goes from {ends[0]} to {ends[-1]}"
                 )
+            # What lies in order is never a negative length, nor outside of the file.
+            if np.any(ends[1:] < ends[:-1]):
+                first = int(np.argmax(ends[1:] < ends[:-1]))
+                raise self._damaged(
+                    layout.array_name(name, array),
+                    f"falls from {ends[first]} to {ends[first + 1]} at {first + 1}",
+                )
+        sizes = self._open(name, layout.SIZES, length=num_documents)
+        if num_documents and sizes.min() < 0:
+            raise self._damaged(
+                layout.array_name(name, layout.SIZES), f"holds the size {sizes.min()}"
+            )
         return TokenSplit(
             tokens=self._open(name, layout.TOKENS, length=counts["num_tokens"]),
             offsets=offsets,
-            sizes=self._open(name, layout.SIZES, length=num_documents),
+            sizes=sizes,
             name_bytes=self._open(name, layout.NAMES, length=int(name_offsets[-1])),
             name_offsets=name_offsets,
         )
@@ -197,13 +206,16 @@ class TokenCacheReader:
                 if not path.is_file():
                     raise self._damaged(name, "is missing")
                 found = fingerprints.hash_file(path)
-                if found != self._sha256.get(name):
+                if found != self.sha256.get(name):
                     raise self._damaged(name, f"has SHA-256 {found}")
                 bar.update(1)
 
 
-def _is_counts(value: Any) -> bool:
+def _is_split(item: tuple[str, Any]) -> bool:
+    split, value = item
     names = ("num_documents", "num_tokens", "num_bytes")
-    return isinstance(value, dict) and all(
-        isinstance(value.get(name), int) and value[name] >= 0 for name in names
+    return (
+        layout.is_split_name(split)
+        and isinstance(value, dict)
+        and all(isinstance(value.get(name), int) and value[name] >= 0 for name in names)
     )

@@ -1,6 +1,7 @@
 """Writes token caches: each worker writes parts, one process joins them.
 
-    write_part(folder, name="train-00000", documents=documents, sizes=sizes, names=names)
+    with PartWriter(folder / "train-00000") as part:  # code_t5.token_cache.parts
+        part.append(documents, sizes=sizes, names=names)
     join_parts(cache_dir, parts={"train": [folder / "train-00000"]}, fingerprint_parts={...})
 
 Joining copies the parts one after the other in chunks of bounded size, so that a cache may be
@@ -22,30 +23,9 @@ from code_t5 import progress
 from code_t5.storage import atomic, fingerprints, manifest
 from code_t5.token_cache import layout
 from code_t5.token_cache import parts as part_files
-from code_t5.token_cache.parts import PartCounts, PartWriter
+from code_t5.token_cache.parts import PartCounts
 
 PathLike = Union[str, "os.PathLike[str]"]
-
-
-def write_part(
-    folder: PathLike,
-    *,
-    name: str,
-    documents: layout.FlatRows,
-    sizes: Sequence[int] | np.ndarray,
-    names: Sequence[tuple[str, str]],
-) -> None:
-    """Writes one part in one go; `PartWriter` takes the documents some at a time.
-
-    Args:
-      folder: Where; must exist. What has the part's name there is replaced.
-      name: Of the part.
-      documents: The ids of each document, without an end of text.
-      sizes: UTF-8 bytes of each document's text.
-      names: Repository and path of each document.
-    """
-    with PartWriter(pathlib.Path(folder, name)) as writer:
-        writer.append(documents, sizes=sizes, names=names)
 
 
 class _ArrayFile:

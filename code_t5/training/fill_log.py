@@ -8,7 +8,6 @@ few batches ahead of the training.
 from __future__ import annotations
 
 import os
-import pathlib
 import time
 from collections.abc import Callable, Mapping
 
@@ -39,7 +38,8 @@ class FillLog:
           first_step: Steps that the model has been trained for.
           every_steps: A report tells of this many steps.
         """
-        self._folder = None if model_dir is None else pathlib.Path(model_dir, FOLDER)
+        # Not a path of this machine: it may be gs://...
+        self._folder = None if model_dir is None else os.path.join(model_dir, FOLDER)
         self._every_steps = every_steps
         self._step = first_step
         self._reported_step = first_step
@@ -108,12 +108,12 @@ class FillLog:
             self._write(self._step, scalars)
 
 
-def _event_writer(folder: pathlib.Path) -> Callable[[int, Mapping[str, float]], None]:
+def _event_writer(folder: str) -> Callable[[int, Mapping[str, float]], None]:
     """Returns what writes scalars into a new event file, in graph mode and out of it."""
     from tensorboard.compat.proto import event_pb2, summary_pb2
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-    writer = EventFileWriter(str(folder))
+    writer = EventFileWriter(folder)
 
     def write(step: int, scalars: Mapping[str, float]) -> None:
         values = [

@@ -26,7 +26,7 @@ from absl import logging
 from mesh_tensorflow.transformer import dataset as mesh_dataset
 
 from code_t5 import errors
-from code_t5.data import row_stream, task_streams
+from code_t5.data import row_stream, task_streams, trainer_errors
 from code_t5.data.example_stream import TaskStream
 from code_t5.data.pipeline_calls import pipeline_call
 from code_t5.data.row_memo import FILE_NAME, RowMemo
@@ -115,25 +115,40 @@ def token_train_dataset_fn(
         read other data.
       NotBuiltError: A Task is not cached.
       ArtifactError: A cache is damaged or stale.
+      SystemExit: In the trainer, any of these; the message is one line.
     """
     del vocabulary
-    examples, parts = task_streams.open_training(
-        mixture_or_task_name,
-        split=dataset_split,
-        sequence_length=sequence_length,
-        seed=seed,
-        shuffle=shuffle,
-    )
-    memo, first_row = None, 0
-    if resume is not None:
-        parts["batch_size"] = resume.batch_size
-        parts["pack"] = pack
-        parts["block_examples"] = row_stream.BLOCK_EXAMPLES
-        parts["version"] = row_stream.STREAM_VERSION
-        memo = RowMemo(pathlib.Path(resume.model_dir, FILE_NAME), parts=parts)
-        first_row = resume.first_row
-    rows = RowStream(examples, lengths=sequence_length, pack=pack, memo=memo)
-    return rows_dataset(rows, first_row)
+    with trainer_errors.one_line_errors():
+        examples, parts = task_streams.open_training(
+            mixture_or_task_name,
+            split=dataset_split,
+            sequence_length=sequence_length,
+            seed=seed,
+            shuffle=shuffle,
+        )
+        memo, first_row = None, 0
+        if resume is not None:
+            memo = _open_memo(resume, {**parts, "pack": pack})
+            first_row = resume.first_row
+        rows = RowStream(examples, lengths=sequence_length, pack=pack, memo=memo)
+        return rows_dataset(rows, first_row)
+
+
+def _open_memo(resume: ResumePoint, parts: Mapping[str, Any]) -> RowMemo:
+    """Opens what the model directory knows of the rows."""
+    if "://" in resume.model_dir:
+        raise errors.InputError(
+            f"the model directory {resume.model_dir} is not on this machine; wanted a folder, as "
+            f"{FILE_NAME} is kept there, by which a training goes on with its rows; name a folder "
+            "as --model_dir, or read with mesh_train_dataset_fn, without runs/resumable.gin"
+        )
+    parts = {
+        **parts,
+        "batch_size": resume.batch_size,
+        "block_examples": row_stream.BLOCK_EXAMPLES,
+        "version": row_stream.STREAM_VERSION,
+    }
+    return RowMemo(pathlib.Path(resume.model_dir, FILE_NAME), parts=parts)
 
 
 @gin.configurable
@@ -167,20 +182,22 @@ def token_eval_dataset_fn(
       InputError: A name, split, length or objective does not do.
       NotBuiltError: A Task is not cached.
       ArtifactError: A cache is damaged or stale.
+      SystemExit: In the trainer, any of these; the message is one line.
     """
     del vocabulary
-    if sequence_length is None:
-        raise errors.InputError(
-            "utils.run.sequence_length is None; wanted lengths, as examples are made to fit them; "
-            "set them, or evaluate with mesh_eval_dataset_fn"
+    with trainer_errors.one_line_errors():
+        if sequence_length is None:
+            raise errors.InputError(
+                "utils.run.sequence_length is None; wanted lengths, as examples are made to fit "
+                "them; set them, or evaluate with mesh_eval_dataset_fn"
+            )
+        opened = task_streams.open_tasks(
+            mixture_or_task_name,
+            split=dataset_split,
+            sequence_length=sequence_length,
+            seed=seed,
+            shuffle=False,
         )
-    opened = task_streams.open_tasks(
-        mixture_or_task_name,
-        split=dataset_split,
-        sequence_length=sequence_length,
-        seed=seed,
-        shuffle=False,
-    )
     num_rows = -1 if num_eval_examples is None else num_eval_examples
     options = {"lengths": sequence_length, "pack": pack}
     return [
@@ -213,6 +230,15 @@ def _trained_steps(estimator: Any) -> int:
     if estimator.latest_checkpoint() is None:
         return 0
     return int(estimator.get_variable_value("global_step"))
+
+
+def _batches(
+    rows: tf.data.Dataset, *, size: int, num_skipped: int, log: FillLog | None
+) -> tf.data.Dataset:
+    batches = rows.repeat().batch(size, drop_remainder=True).skip(num_skipped)
+    if log is not None:
+        batches = log.watch(batches)
+    return batches.prefetch(tf.data.experimental.AUTOTUNE)
 
 
 @gin.configurable
@@ -257,22 +283,26 @@ def resumable_train_model(
         train_dataset_fn = functools.partial(train_dataset_fn, **{_RESUME: point})
         skip_seen_data = checkpoint_input_pipeline = False
         logging.info("The data goes on at row %d, for step %d", point.first_row, step)
+        # Once before there is a model: what cannot be read is refused now, even if no step is left.
+        with tf.Graph().as_default():
+            train_dataset_fn(
+                sequence_length=sequence_length, vocabulary=vocabulary, dataset_split=dataset_split
+            )
+
+    # A pipeline whose state is saved can hold no Python function.
+    log = None
+    if log_fill_every_steps and not checkpoint_input_pipeline:
+        log = FillLog(estimator.model_dir, first_step=step, every_steps=log_fill_every_steps)
+    num_skipped = num_seen if skip_seen_data else 0
 
     def input_fn(params: Mapping[str, Any]) -> tf.data.Dataset:
         del params
-        dataset = train_dataset_fn(
+        rows = train_dataset_fn(
             sequence_length=sequence_length, vocabulary=vocabulary, dataset_split=dataset_split
         )
-        batches = dataset.repeat().batch(rows_per_step, drop_remainder=True)
-        if skip_seen_data and num_seen:
-            batches = batches.skip(num_seen)
-        # A pipeline whose state is saved can hold no Python function.
-        if log_fill_every_steps and not checkpoint_input_pipeline:
-            log = FillLog(estimator.model_dir, first_step=step, every_steps=log_fill_every_steps)
-            batches = log.watch(batches)
-        return batches.prefetch(tf.data.experimental.AUTOTUNE)
+        return _batches(rows, size=rows_per_step, num_skipped=num_skipped, log=log)
 
-    hooks = []
-    if checkpoint_input_pipeline:
-        hooks.append(tf.data.experimental.CheckpointInputPipelineHook(estimator))
-    estimator.train(input_fn=input_fn, max_steps=train_steps, hooks=hooks)
+    hook_class = tf.data.experimental.CheckpointInputPipelineHook
+    hooks = [hook_class(estimator)] if checkpoint_input_pipeline else []
+    with trainer_errors.one_line_errors():
+        estimator.train(input_fn=input_fn, max_steps=train_steps, hooks=hooks)

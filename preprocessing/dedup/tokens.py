@@ -7,7 +7,8 @@ tokens of one text; what stands between the tokens (spaces, operators, line ends
 Everything is done by array operations over half a megabyte of text at a time, so that the arrays
 stay in the processor's cache: there is no Python loop over tokens, except for those of more than
 64 bytes, which are rare. The hashes are the same on every machine and in every run. Different
-tokens of at most 8 bytes never share a hash; for everything else 64 bits make that negligible.
+tokens of at most 8 bytes never share a hash; others do so once in 2^64 pairs, unless somebody wrote
+them for it.
 """
 
 from __future__ import annotations

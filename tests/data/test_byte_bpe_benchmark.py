@@ -18,7 +18,7 @@ def test_every_file_is_encoded_by_each_and_compared(tmp_path):
     for number in range(5):
         (tmp_path / f"file_{number}.py").write_text(some_code(1000 * number) + "é\n")
     (tmp_path / "latin.py").write_bytes(b"\xe9\n")
-    done = _run(f"--corpus={tmp_path}", "--vocab_size=400", f"--gigatoken_python={sys.executable}")
+    done = _run(f"--corpus={tmp_path}", "--vocab_size=400", f"--peers_python={sys.executable}")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].startswith("5 files, ")
@@ -26,8 +26,10 @@ def test_every_file_is_encoded_by_each_and_compared(tmp_path):
     (row,) = (line for line in lines if line.startswith("byte_bpe, table of units"))
     assert row.endswith("0 files with other ids than that,")
     assert "0 of 5 files decoded to something else" in done.stdout
-    # No environment of this project has it.
-    assert "refuses: ModuleNotFoundError: No module named 'gigatoken'" in done.stdout
+    # No environment of this project has them.
+    for peer in ("gigatoken", "splintr"):
+        refusal = f"refuses: ModuleNotFoundError: No module named '{peer}'"
+        assert done.stdout.count(refusal) == 2
 
 
 def test_folder_without_python_files_is_refused(tmp_path):

@@ -214,7 +214,8 @@ def test_tokens_of_a_prepared_data_set_come_from_its_report_or_exactly_from_its_
         _register()
     task = _CachedTask(task, tmp_path / "cache")
     task.stats_path.unlink()
-    with pytest.raises(errors.ArtifactError, match="has no numbers of its split train"):
+    wanted = "has no numbers of its split train .*wanted stats.train.json; write"
+    with pytest.raises(errors.ArtifactError, match=wanted):
         gin_mixtures.num_tokens(task)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import gin
 import pytest
 
@@ -165,3 +167,17 @@ def test_the_operative_configuration_holds_the_definition():
 def test_options_without_a_name_count_for_every_mixture():
     gin.parse_config("mixture.temperature = 3.0\nm/mixture.members = ['a']")
     assert mixture_definitions.find_definition("m").temperature == 3.0
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("n/mixture.temperature = 9.0", "binds n/mixture.temperature, but no n/mixture.members"),
+        ("mm/mixture.rate = 'equal'", "did you mean m?"),
+        ("mixture.members = ['a']", "binds mixture.members without a name before it"),
+    ],
+)
+def test_a_binding_of_no_mixture_is_refused_and_not_passed_over(binding, message):
+    with pytest.raises(errors.InputError, match=re.escape(message)):
+        gin.parse_config(["m/mixture.members = ['a', 'b']", binding])
+        mixture_definitions.find_definitions("m")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
+from code_t5 import errors
 from code_t5.data import pipeline_calls
 
 
@@ -16,9 +16,31 @@ def test_a_call_returns_what_the_function_returns():
     assert pipeline_calls.pipeline_call(divmod)(7, 2) == (3, 1)
 
 
+def test_the_first_of_our_errors_is_remembered(monkeypatch):
+    monkeypatch.setattr(pipeline_calls, "_CALLS", pipeline_calls._Calls())
+
+    @pipeline_calls.pipeline_call
+    def refuse(number):
+        raise errors.ArtifactError(f"found {number}")
+
+    assert pipeline_calls.first_error() is None
+    for number in (1, 2):
+        with pytest.raises(errors.ArtifactError, match=f"found {number}"):
+            refuse(number)
+    assert str(pipeline_calls.first_error()) == "found 1"
+
+
 def test_the_end_waits_for_a_call_under_way_and_refuses_later_ones():
     calls, events = pipeline_calls._Calls(), []
-    has_begun, may_end = threading.Event(), threading.Event()
+    has_begun, is_waiting, may_end = (threading.Event() for _ in range(3))
+    wait_for = calls._changed.wait_for
+
+    def say_and_wait_for(predicate):
+        # Nobody else gets the lock before the real one waits.
+        is_waiting.set()
+        return wait_for(predicate)
+
+    calls._changed.wait_for = say_and_wait_for
 
     def work():
         with calls:
@@ -34,7 +56,7 @@ def test_the_end_waits_for_a_call_under_way_and_refuses_later_ones():
     threads[0].start()
     assert has_begun.wait(10)
     threads[1].start()
-    time.sleep(0.05)
+    assert is_waiting.wait(10)
     assert events == []
     may_end.set()
     for thread in threads:

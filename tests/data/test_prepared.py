@@ -19,6 +19,31 @@ def _make(data_dir, name, *, version="2.0.0", **fields):
     return folder
 
 
+def test_published_data_sets_are_known_before_they_are_built(tmp_path):
+    _make(tmp_path, "mine")
+    _make(tmp_path, "fl_py_50stars_2019", vocabulary="other")
+    found = prepared.known_datasets(str(tmp_path))
+    assert {d.name for d in found} == {"mine", *prepared.PUBLISHED}
+    assert len(found) == 1 + len(prepared.PUBLISHED)
+    built = {d.name: d.vocabulary for d in found if d.is_built}
+    assert built == {"fl_py_50stars_2019": "other", "mine": "default"}
+
+
+def test_each_task_name_stands_for_a_data_set_and_an_objective():
+    first, second = prepared.PreparedDataset("a", "/x"), prepared.PreparedDataset("a_one", "/x")
+    table = prepared.task_table([first, second], iter(["one", "two"]))
+    assert table == {
+        "a": (first, None),
+        # A data set's own name goes before another one's Task.
+        "a_one": (second, None),
+        "a_two": (first, "two"),
+        "a_one_one": (second, "one"),
+        "a_one_two": (second, "two"),
+    }
+    # Whatever their order.
+    assert prepared.task_table([second, first], ["one", "two"]) == table
+
+
 def test_finished_data_sets_are_listed_by_name(tmp_path):
     _make(tmp_path, "second", vocabulary="other")
     _make(tmp_path, "first")

@@ -45,18 +45,18 @@ def choose(*names):
     bind(f"preprocessors.unsupervised.preprocessors = [{', '.join(f'@{n}' for n in names)}]")
 
 
-@pytest.mark.parametrize("name", list(preprocessors.OBJECTIVES))
+@pytest.mark.parametrize("name", list(preprocessors.PREPROCESSORS))
 def test_preprocessor_keeps_what_all_promise(vocabulary, name):
     preprocessor_checks.check_preprocessor(
-        preprocessors.OBJECTIVES[name],
+        preprocessors.PREPROCESSORS[name],
         vocabulary=vocabulary,
         is_random=name not in ("causal_lm", "line_completion"),
     )
 
 
 def test_there_is_a_preprocessor_for_every_objective():
-    assert list(preprocessors.OBJECTIVES) == list(objectives.OBJECTIVES)
-    assert [p.__name__ for p in preprocessors.OBJECTIVES.values()] == list(objectives.OBJECTIVES)
+    assert list(preprocessors.PREPROCESSORS) == list(objectives.OBJECTIVES)
+    assert [p.__name__ for p in preprocessors.PREPROCESSORS.values()] == list(objectives.OBJECTIVES)
 
 
 def _run(preprocessor, vocabulary, texts, *, lengths=LENGTHS, seed=0):
@@ -71,19 +71,19 @@ def _run(preprocessor, vocabulary, texts, *, lengths=LENGTHS, seed=0):
 
 
 def test_all_windows_of_a_document_come_out_in_order(vocabulary):
-    rows = _run(preprocessors.OBJECTIVES["causal_lm"], vocabulary, [TEXT * 100, "x", TEXT])
+    rows = _run(preprocessors.PREPROCESSORS["causal_lm"], vocabulary, [TEXT * 100, "x", TEXT])
     texts = vocabulary.decode([token for _, targets in rows for token in targets])
     assert texts == TEXT * 100 + "x" + TEXT
 
 
 def test_cursors_are_counted_by_bytes_as_in_a_token_cache(vocabulary):
     texts = [TEXT * 100, TEXT, "\u65e5" * 1000]
-    rows = _run(preprocessors.OBJECTIVES["line_completion"], vocabulary, texts)
+    rows = _run(preprocessors.PREPROCESSORS["line_completion"], vocabulary, texts)
     assert len(rows) == len(TEXT) * 100 // 1000 + 1 + 3
 
 
 def test_a_document_is_made_the_same_whatever_stands_beside_it(vocabulary):
-    preprocessor = preprocessors.OBJECTIVES["prefix_lm"]
+    preprocessor = preprocessors.PREPROCESSORS["prefix_lm"]
     first = _run(preprocessor, vocabulary, [TEXT * 5, TEXT])
     second = _run(preprocessor, vocabulary, [TEXT * 5, TEXT * 9])
     num_alike = -(-len(vocabulary.encode(TEXT * 5)) // 31)
@@ -93,7 +93,10 @@ def test_a_document_is_made_the_same_whatever_stands_beside_it(vocabulary):
 def test_gin_sets_an_objective_up(vocabulary):
     bind("PrefixLm.with_path = True")
     rows = _run(
-        preprocessors.OBJECTIVES["prefix_lm"], vocabulary, [TEXT], lengths={**LENGTHS, "inputs": 96}
+        preprocessors.PREPROCESSORS["prefix_lm"],
+        vocabulary,
+        [TEXT],
+        lengths={**LENGTHS, "inputs": 96},
     )
     header = vocabulary.encode("# org/repository: 0.py\n")
     assert all(inputs[: len(header)] == header for inputs, _ in rows)
@@ -102,7 +105,7 @@ def test_gin_sets_an_objective_up(vocabulary):
 def test_lengths_too_short_are_refused_before_anything_is_read(vocabulary):
     with pytest.raises(errors.InputError, match="length of inputs is 2, too short for the obj"):
         _run(
-            preprocessors.OBJECTIVES["prefix_lm"],
+            preprocessors.PREPROCESSORS["prefix_lm"],
             vocabulary,
             [TEXT],
             lengths={"inputs": 2, "targets": 32},
@@ -111,7 +114,7 @@ def test_lengths_too_short_are_refused_before_anything_is_read(vocabulary):
 
 def test_a_vocabulary_of_another_library_will_do_for_what_reads_no_text():
     vocabulary = seqio.ByteVocabulary(extra_ids=100)
-    rows = _run(preprocessors.OBJECTIVES["span_corruption"], vocabulary, ["x" * 60])
+    rows = _run(preprocessors.PREPROCESSORS["span_corruption"], vocabulary, ["x" * 60])
     assert {token for inputs, _ in rows for token in inputs if token >= 259} == {358, 357}
 
 
@@ -125,12 +128,12 @@ def test_text_becomes_targets_and_names_are_kept():
     assert found == {"targets": b"x", "repository": b"", "path": b""}
 
 
-@pytest.mark.parametrize("name", list(preprocessors.OBJECTIVES))
+@pytest.mark.parametrize("name", list(preprocessors.PREPROCESSORS))
 def test_what_gin_chooses_is_named_and_run(vocabulary, name):
     choose(f"code_t5.preprocessors.{name}")
     assert preprocessors.chosen_objective() == name
     chosen = _run(preprocessors.unsupervised, vocabulary, [TEXT * 3], seed=4)
-    assert chosen == _run(preprocessors.OBJECTIVES[name], vocabulary, [TEXT * 3], seed=4)
+    assert chosen == _run(preprocessors.PREPROCESSORS[name], vocabulary, [TEXT * 3], seed=4)
 
 
 def test_no_choice_is_an_error_that_says_how_to_choose(vocabulary):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
+import pathlib
 
 import pytest
 
 from code_t5 import errors
+from code_t5.data import row_memo
 from code_t5.data.row_memo import FILE_NAME, RowMemo
 
 PARTS = {"seed": 0, "members": {"dev": {"rate": 1.0}}}
@@ -69,6 +72,37 @@ def test_a_damaged_line_and_what_follows_is_not_believed(path, old, new):
     head, tail = path.read_bytes().split(b"\n", 1)
     path.write_bytes(head + b"\n" + tail.replace(old, new, 1))
     assert first_rows(RowMemo(path, parts=PARTS)) == [0]
+
+
+def test_a_disk_that_takes_no_more_is_logged_once_and_the_run_goes_on(tmp_path, caplog):
+    memo = RowMemo(tmp_path / FILE_NAME, parts=PARTS)
+    (tmp_path / FILE_NAME).unlink()
+    (tmp_path / FILE_NAME).symlink_to("/dev/full")
+    caplog.set_level(logging.WARNING, logger="absl")
+    memo.record(0, 500)
+    memo.record(1, 498)
+    assert first_rows(memo) == [0, 500, 998]
+    (record,) = caplog.records
+    assert "cannot be written (No space left on device)" in record.getMessage()
+
+
+def test_a_folder_that_cannot_be_made_is_logged_once_and_the_run_goes_on(caplog):
+    caplog.set_level(logging.WARNING, logger="absl")
+    memo = RowMemo(pathlib.Path("/proc/nowhere", FILE_NAME), parts=PARTS)
+    memo.record(0, 500)
+    assert first_rows(memo) == [0, 500]
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"/proc/nowhere/{FILE_NAME} cannot be written (")
+
+
+def test_no_more_is_read_than_a_file_of_ours_may_hold(path, monkeypatch):
+    monkeypatch.setattr(row_memo, "_MAX_BYTES", len(GOLDEN) - 1)
+    assert first_rows(RowMemo(path, parts=PARTS)) == [0, 500]
+    # A file of another that never ends.
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(errors.ArtifactError, match="remove it"):
+        RowMemo(path, parts=PARTS)
 
 
 def test_lines_of_two_runs_at_once_do_not_disturb(path):

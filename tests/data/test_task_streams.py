@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import gin
@@ -12,6 +13,7 @@ from training import cached_small
 
 from code_t5 import errors
 from code_t5.data import task_streams
+from code_t5.storage import fingerprints
 
 LENGTHS = {"inputs": 32, "targets": 32}
 
@@ -66,6 +68,20 @@ def test_a_mixture_has_its_tasks_at_their_rates():
     assert abs((firsts == sentinel).sum() - 256) <= 2
 
 
+def test_each_cache_is_opened_once(monkeypatch):
+    opened = []
+
+    def open_once(task):
+        opened.append(task.name)
+        return open_tokens(task)
+
+    open_tokens = task_streams.open_tokens
+    monkeypatch.setattr(task_streams, "open_tokens", open_once)
+    seqio.MixtureRegistry.add("mixed", [(name, 1.0) for name in cached_small.TASKS])
+    open_training("mixed")
+    assert sorted(opened) == sorted(cached_small.TASKS)
+
+
 def test_two_tasks_over_the_same_files_read_them_in_different_orders():
     orders = []
     for name in cached_small.TASKS:
@@ -111,6 +127,47 @@ def test_a_cache_of_seqios_own_script_is_not_enough(tmp_path, cache_dir, monkeyp
     monkeypatch.setattr(seqio.utils, "_GLOBAL_CACHE_DIRECTORIES", [str(tmp_path)])
     with pytest.raises(errors.NotBuiltError, match="holds no tokens, as if seqio's script"):
         open_training()
+
+
+@pytest.fixture
+def copied(tmp_path, cache_dir, monkeypatch):
+    """A cache that the test may damage, the only one."""
+    folder = tmp_path / "small_prefix_lm"
+    shutil.copytree(cache_dir / "small_prefix_lm", folder)
+    monkeypatch.setattr(seqio.utils, "_GLOBAL_CACHE_DIRECTORIES", [str(tmp_path)])
+    return folder
+
+
+def test_a_cache_of_seqios_own_script_names_the_command_that_replaces_it(copied):
+    shutil.rmtree(copied / "tokens")
+    (copied / "manifest.json").unlink()
+    with pytest.raises(errors.NotBuiltError) as caught:
+        open_training()
+    assert str(caught.value).endswith(f"--output_cache_dir={copied.parent} --overwrite")
+
+
+def test_tokens_of_something_else_are_refused(copied):
+    path = copied / "tokens/manifest.json"
+    fields = json.loads(path.read_text())
+    fields["fingerprint_parts"]["vocabulary"] = "0" * 64
+    fields["fingerprint"] = fingerprints.hash_json(fields["fingerprint_parts"])
+    assert len(json.dumps(fields, indent=2, sort_keys=True)) + 1 == path.stat().st_size
+    path.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n")
+    with pytest.raises(errors.ArtifactError, match="tokens is stale: its vocabulary is 00.*--over"):
+        open_training()
+
+
+@pytest.mark.parametrize("name", [*cached_small.TASKS, "small_infilling", "small_line_completion"])
+def test_ids_that_the_vocabulary_has_not_are_refused(copied, cache_dir, name):
+    # The caches of all Tasks of a data set are alike.
+    shutil.copytree(cache_dir / "small_prefix_lm", copied.parent / name, dirs_exist_ok=True)
+    path = copied.parent / name / "tokens/train.npy"
+    tokens = np.load(path)
+    tokens[:] = np.iinfo(tokens.dtype).max
+    np.save(path, tokens)
+    stream, _ = open_training(name)
+    with pytest.raises(errors.ArtifactError, match="documents hold ids from .* to 65535; wanted"):
+        stream.at(np.arange(4))
 
 
 def test_a_split_that_is_not_there_lists_those_that_are():

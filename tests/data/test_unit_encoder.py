@@ -149,6 +149,33 @@ def test_units_whose_hashes_want_the_same_place_keep_their_own_ids(model, monkey
     _assert_same_ids(encoder, model, _TEXTS[:400])
 
 
+def test_units_chosen_to_share_a_hash_keep_their_own_ids(model):
+    # Without a key they do share one.
+    text = "GFjMzhduaaaaadaa=1\napHNSCHCZWBfLyHv=2\n"
+    for _ in range(3):
+        _assert_same_ids(unit_encoder.UnitEncoder(model), model, [text])
+
+
+def test_each_table_draws_a_key_and_another_when_it_starts_afresh(monkeypatch):
+    keys = []
+    original = unit_table.byte_runs.hash_runs
+
+    def hash_runs(*args, key, **options):
+        keys.append(key)
+        return original(*args, key=key, **options)
+
+    monkeypatch.setattr(unit_table.byte_runs, "hash_runs", hash_runs)
+    batches = list(unit_table.cut_texts([b"a_word_of_some_length(x)"]))
+    for table in [unit_table.UnitTable(lambda new: np.ones(len(new.starts), np.int64))] * 2:
+        table.look_up(batches)
+        table.look_up(batches)
+        table.clear()
+    unit_table.UnitTable(lambda new: np.ones(len(new.starts), np.int64)).look_up(batches)
+    assert keys[0] == keys[1] != keys[2] == keys[3]
+    assert len(set(keys)) == 3
+    assert 0 not in keys
+
+
 def test_table_finds_every_number_however_full_it_gets():
     rng = np.random.default_rng(3)
     words = sorted({f"w{number}" for number in rng.integers(0, 10**9, 40_000)})

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 import vocabulary_texts
@@ -54,6 +55,7 @@ def test_tokenizer_has_no_added_tokens_and_no_merge_of_a_special_name(trained):
 
 _TRAIN = """
 import sys
+import time
 import vocabulary_texts
 from preprocessing import vocabulary_training
 vocabulary_training.train_vocabulary(vocabulary_texts.TRAINING_TEXTS[::-1],
@@ -143,15 +145,24 @@ def test_table_with_other_ids_is_not_chosen(trained, monkeypatch, caplog):
     assert "other ids than tokenizers" in caplog.text
 
 
-@pytest.mark.parametrize(("seconds", "chosen"), [([1, 2], "unit_table"), ([2, 1], "tokenizers")])
-def test_of_encoders_with_equal_ids_the_fastest_is_chosen(trained, monkeypatch, seconds, chosen):
+def test_who_encodes_does_not_depend_on_how_long_anything_takes(trained, monkeypatch):
     tokenizer_json = (trained[0] / "tokenizer.json").read_bytes()
-    monkeypatch.setattr(byte_bpe_training, "_MIN_MEASURED_CHARACTERS", 1)
-    left = list(seconds)
-    monkeypatch.setattr(byte_bpe_training, "_seconds", lambda function: left.pop(0))
-    assert byte_bpe_training.choose_encoder(tokenizer_json, _TEXTS) == chosen
+    right = unit_encoder.UnitEncoder.encode
+    clock = [0.0]
+
+    def encode_slowly(self, contents):
+        clock[0] += 1e6
+        return right(self, contents)
+
+    monkeypatch.setattr(unit_encoder.UnitEncoder, "encode", encode_slowly)
+    for name in ("perf_counter", "monotonic", "process_time", "time"):
+        monkeypatch.setattr(time, name, lambda: clock[0])
+    # As much as was measured when this was measured.
+    texts = [*_TEXTS, "value = first(second)\n" * 10_000]
+    assert byte_bpe_training.choose_encoder(tokenizer_json, texts) == "unit_table"
+    assert clock[0] > 0
 
 
-def test_sample_to_measure_on_is_cut_off():
+def test_sample_to_compare_on_is_cut_off():
     assert byte_bpe_training._take(["abc", "defg", "h"], 5) == ["abc", "de"]
     assert byte_bpe_training._take(["abc"], 5) == ["abc"]

@@ -22,10 +22,14 @@ def _assert_one_line(caught):
     assert "\n" not in str(caught.value)
 
 
+def _ids(split, index):
+    return split.tokens[split.offsets[index] : split.offsets[index + 1]]
+
+
 def test_documents_come_back_with_their_names(cache_dir):
     opened = reader.TokenCacheReader(cache_dir)
     train = opened.split("train")
-    assert [train.document(index).tolist() for index in range(3)] == [[5, 6, 7], [], [65_535]]
+    assert [_ids(train, index).tolist() for index in range(3)] == [[5, 6, 7], [], [65_535]]
     assert [train.names(index) for index in range(3)] == [
         ("org/one", "a.py"),
         ("org/one", "sub/b.py"),
@@ -90,6 +94,7 @@ def test_other_format_is_refused(cache_dir, change):
         {"splits": ["train"]},
         {"splits": {"train": {"num_documents": 1, "num_tokens": -1, "num_bytes": 0}}},
         {"splits": {"train": {"num_documents": 1}}},
+        {"splits": {"\x1b[2J": {"num_documents": 1, "num_tokens": 1, "num_bytes": 0}}},
         {"sha256": []},
     ],
 )
@@ -159,6 +164,24 @@ def test_offsets_of_other_documents_are_refused(cache_dir):
         reader.TokenCacheReader(cache_dir).split("train")
 
 
+@pytest.mark.parametrize(
+    ("array", "ends"), [("offsets", [0, -5, 3, 4]), ("names_offsets", [0, 30, 12, 35])]
+)
+def test_offsets_that_fall_are_refused(cache_dir, array, ends):
+    path = cache_dir / f"train.{array}.npy"
+    ends[-1] = int(np.load(path)[-1])
+    np.save(path, np.array(ends))
+    with pytest.raises(errors.ArtifactError, match=rf"train.{array}.npy falls from") as caught:
+        reader.TokenCacheReader(cache_dir).split("train")
+    _assert_one_line(caught)
+
+
+def test_negative_sizes_are_refused(cache_dir):
+    np.save(cache_dir / "train.sizes.npy", np.array([11, -1, 4]))
+    with pytest.raises(errors.ArtifactError, match=r"train.sizes.npy holds the size -1"):
+        reader.TokenCacheReader(cache_dir).split("train")
+
+
 def test_whole_cache_passes_verification(cache_dir):
     reader.TokenCacheReader(cache_dir).verify()
 
@@ -206,6 +229,6 @@ def test_tokens_beyond_32_bits_are_read(tmp_path):
     manifest.write_manifest(tmp_path, fields)
     train = reader.TokenCacheReader(tmp_path).split("train")
     assert train.num_tokens == num_tokens
-    assert train.document(2).tolist() == [7, 8, 9]
-    assert len(train.document(1)) == 2**31 - 1
+    assert _ids(train, 2).tolist() == [7, 8, 9]
+    assert len(_ids(train, 1)) == 2**31 - 1
     assert train.names(2) == ("r", "c")

@@ -85,3 +85,14 @@ def test_counting_works_in_the_graph_of_an_estimator(tmp_path):
             for wanted in BATCHES["inputs"]:
                 assert session.run(following)["inputs"].tolist() == wanted
     assert [step for step, _ in scalars(tmp_path)["input/inputs_fill"]] == [1, 2]
+
+
+def test_a_model_directory_on_another_machine_gets_its_file_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    # TensorFlow's file system in memory, in place of gs://.
+    for _ in FillLog("ram://model", every_steps=1).watch(batches()):
+        pass
+    assert list(tmp_path.iterdir()) == []
+    (name,) = tf.io.gfile.listdir(f"ram://model/{FOLDER}")
+    assert name.startswith("events.out.tfevents.")
+    tf.io.gfile.rmtree(f"ram://model/{FOLDER}")

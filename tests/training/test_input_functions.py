@@ -59,6 +59,9 @@ class FakeEstimator:
 
     def train(self, *, input_fn, max_steps, hooks):
         self.hooks = hooks
+        if self.step >= max_steps:
+            # As TensorFlow's: nothing is asked of the data.
+            return
         for batch in itertools.islice(input_fn({}), max_steps - self.step):
             self.hashes.append(hash_of(batch))
 
@@ -105,8 +108,17 @@ def test_a_lost_memo_changes_nothing(registered, tmp_path):
 )
 def test_going_on_with_other_data_is_refused(registered, tmp_path, changes, named):
     train(tmp_path, steps=2)
-    with pytest.raises(errors.InputError, match=named):
-        train(tmp_path, step=1, steps=2, **changes)
+    # Also where no step is left to train.
+    for step in (1, 2):
+        with pytest.raises(errors.InputError, match=named):
+            train(tmp_path, step=step, steps=2, **changes)
+
+
+def test_a_model_directory_on_another_machine_is_refused(registered, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.InputError, match="gs://bucket/model is not on this machine; wanted"):
+        train("gs://bucket/model", steps=1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_data_that_was_begun_later_goes_on_from_there(registered, tmp_path):
@@ -151,7 +163,7 @@ def test_t5s_own_function_is_logged_and_otherwise_left_alone(registered, tmp_pat
     assert skipped == first[2:]
 
 
-def test_rows_of_one_task_are_as_t5s_function_gives_them(registered):
+def test_rows_have_the_form_that_t5s_function_gives_them(registered):
     ours = input_functions.token_train_dataset_fn(
         LENGTHS, mixture_or_task_name="small_span_corruption"
     )
@@ -159,6 +171,31 @@ def test_rows_of_one_task_are_as_t5s_function_gives_them(registered):
         "small_span_corruption", LENGTHS, use_cached=True
     )
     assert dict(ours.element_spec) == dict(theirs.element_spec)
+
+
+def test_an_epoch_holds_the_windows_that_t5s_function_reads(registered):
+    (examples,) = task_streams.open_tasks(
+        "small_prefix_lm", split="train", sequence_length=LENGTHS, shuffle=False
+    )
+    options = {"mixture_or_task_name": "small_prefix_lm", "shuffle": False, "pack": False}
+    found = [
+        function(sequence_length=LENGTHS, seed=0, **options).take(examples.stream.num_examples)
+        for function in (
+            input_functions.token_train_dataset_fn,
+            functools.partial(mesh_transformer.mesh_train_dataset_fn, use_cached=True),
+        )
+    ]
+    # Where a window is cut into inputs and targets is drawn; which windows there are is not.
+    ours, theirs = (
+        sorted(without_ends(row["inputs"]) + without_ends(row["targets"]) for row in rows)
+        for rows in (dataset.as_numpy_iterator() for dataset in found)
+    )
+    assert ours == theirs and len(ours) > 50
+
+
+def without_ends(ids):
+    """Tokens of a row that has one example, without its end and the padding."""
+    return ids[ids > 1].tolist()
 
 
 def test_unpacked_rows_hold_an_example_each(registered):
@@ -175,6 +212,15 @@ def evaluation(name="mixed", **options):
     return input_functions.token_eval_dataset_fn(LENGTHS, **options)
 
 
+def unpacked(rows):
+    """Inputs and targets of each example, without ends and padding."""
+    for row in rows:
+        ones = {name: np.ones_like(row[name]) for name in LENGTHS}
+        segments = {name: row.get(f"{name}_segmentation", ones[name]) for name in LENGTHS}
+        for number in range(1, segments["targets"].max() + 1):
+            yield tuple(without_ends(row[name][segments[name] == number]) for name in LENGTHS)
+
+
 @pytest.mark.parametrize("pack", [False, True])
 def test_evaluation_reads_each_example_once_and_alike_every_time(registered, pack):
     found = evaluation(pack=pack)
@@ -185,8 +231,13 @@ def test_evaluation_reads_each_example_once_and_alike_every_time(registered, pac
         (examples,) = task_streams.open_tasks(
             entry.name, split="validation", sequence_length=LENGTHS, shuffle=False
         )
-        num_ends = sum((row["targets"] == 1).sum() for row in rows[0])
-        assert num_ends == examples.stream.num_examples > 10
+        stream = examples.stream
+        wanted = stream.at(np.arange(stream.num_examples))
+        assert sorted(unpacked(rows[0])) == sorted(
+            (wanted.inputs.row(i).tolist(), wanted.targets.row(i).tolist())
+            for i in range(stream.num_examples)
+        )
+        assert stream.num_examples > 10
 
 
 def test_evaluation_may_stop_early(registered):
@@ -203,15 +254,25 @@ def test_evaluation_without_lengths_is_refused(registered):
 
 def test_a_program_that_ends_while_rows_are_made_ends(small_data_dir, cache_dir):
     program = f"""
+import threading, time
 import seqio, tensorflow as tf
-from code_t5.data import tasks
+from code_t5.data import pipeline_calls, tasks
+from code_t5.data.row_stream import RowStream
 from code_t5.training import input_functions
 tasks.register_tasks({str(small_data_dir)!r})
 seqio.add_global_cache_dirs([{str(cache_dir)!r}])
+is_under_way, make = threading.Event(), RowStream.block
+def make_later_than_the_end(rows, index):
+    if index:
+        is_under_way.set()
+        while not pipeline_calls._CALLS._is_ending:
+            time.sleep(0.01)
+    return make(rows, index)
+RowStream.block = make_later_than_the_end
 rows = iter(input_functions.token_train_dataset_fn(
     {{"inputs": 512, "targets": 512}}, mixture_or_task_name="small_prefix_lm"))
-for _ in range(3000):
-    next(rows)
+next(rows)
+assert is_under_way.wait(60)
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120

@@ -53,6 +53,8 @@ class Infilling(Objective):
     name: ClassVar[str] = "infilling"
     least_inputs: ClassVar[int] = 8
     least_targets: ClassVar[int] = 4
+    # 2: windows that are indented by tabs, and files with a byte order mark, are parsed rightly.
+    version: ClassVar[int] = 2
 
     def __init__(
         self,
@@ -99,6 +101,8 @@ class Infilling(Objective):
             "rate": self.rate,
             "suffix_first_rate": self.suffix_first_rate,
             "unit": self.unit,
+            # Another version of Python may find other nodes.
+            **({"python": syntax.PYTHON} if self.unit == AST else {}),
         }
         return {**super().settings, **own}
 

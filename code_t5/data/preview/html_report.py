@@ -25,7 +25,7 @@ from code_t5.data.preview import (
     text_report,
 )
 from code_t5.data.preview.sampling import Sample
-from code_t5.data.preview.visible_text import one_line
+from code_t5.visible_text import one_line
 
 _FOLDER = pathlib.Path(__file__).resolve().parent
 
@@ -140,7 +140,7 @@ def render(sample: Sample, *, num_examples: int) -> bytes:
         count=number_report.rows_counted(sample),
         charts=_charts(sample),
         reasons=suggestion.reasons,
-        settings="\n".join(suggestion.gin_lines()),
+        settings="\n".join(suggestion.gin_lines(sample.function)),
         windows=number_report.window_table(sample),
         unpaired=text_report.UNPAIRED,
         rows=_rows(sample, num_examples),

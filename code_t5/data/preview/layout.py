@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
-from code_t5.data.preview import pieces, visible_text
+from code_t5 import visible_text
+from code_t5.data.preview import pieces
 
 Span = tuple[str, str]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from code_t5.data.preview.listing import Entry
 from code_t5.data.preview.number_report import table_lines
 from code_t5.data.preview.terminal_style import Style
-from code_t5.data.preview.visible_text import one_line
+from code_t5.visible_text import one_line
 
 _FIRST_SPLITS = ("train", "validation", "test")
 
@@ -55,8 +55,8 @@ def _kind_lines(title: str, entries: list[Entry], style: Style) -> Iterator[str]
     yield style.paint("title", f"{title} ({len(entries):,})")
     if readable:
         splits = _splits(readable)
-        rows = [["name", *splits]]
-        rows += [[entry.name, *(_cell(entry, split) for split in splits)] for entry in readable]
+        rows = [["name", *map(one_line, splits)]]
+        rows += [[one_line(one.name), *(_cell(one, split) for split in splits)] for one in readable]
         drawn = list(table_lines(rows, style))
         yield drawn[0] + style.paint("soft", "  cached")
         width = max(map(len, drawn[1:]))
@@ -64,13 +64,13 @@ def _kind_lines(title: str, entries: list[Entry], style: Style) -> Iterator[str]
             role = "soft" if entry.cache_dir is None else "good"
             yield f"{line:<{width}}  " + style.paint(role, one_line(_cached(entry)))
             for name, share in entry.members:
-                yield style.paint("soft", f"    {share:6.1%}  {name}")
+                yield style.paint("soft", f"    {share:6.1%}  {one_line(name)}")
     by_problem: dict[str, list[str]] = {}
     for entry in entries:
         if entry.problem is not None:
             by_problem.setdefault(one_line(entry.problem), []).append(entry.name)
     for problem, names in by_problem.items():
-        listed = ", ".join(_by_first_name(names))
+        listed = one_line(", ".join(_by_first_name(names)))
         yield "  " + style.paint("warning", problem) + style.paint("soft", f": {listed}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from code_t5.data.preview import lengths, packed_rows, suggestions
 from code_t5.data.preview.sampling import Sample
 from code_t5.data.preview.terminal_style import Style
+from code_t5.visible_text import one_line
 
 _BAR_WIDTH = 28
 
@@ -43,7 +44,7 @@ def _histogram(bins: list[lengths.Bin], style: Style) -> Iterator[str]:
 
 
 def _summary_row(name: str, summary: lengths.LengthSummary, limit: int | None) -> list[str]:
-    cells = [name, f"{summary.mean:,.1f}"]
+    cells = [one_line(name), f"{summary.mean:,.1f}"]
     cells += [f"{summary.percentiles[percent]:,}" for percent in lengths.PERCENTILES]
     cells.append(f"{summary.longest:,}")
     cells.append(f"{summary.num_at_limit / summary.num_lengths:.1%}" if limit else "")
@@ -131,7 +132,7 @@ def summary_lines(sample: Sample, style: Style) -> Iterator[str]:
     yield f"{title}  {style.paint('soft', rows_counted(sample))}"
     yield from table_lines(length_table(sample), style)
     for name, values in packed_rows.example_lengths(sample.rows).items():
-        yield f"  {name}"
+        yield f"  {one_line(name)}"
         limit = measured.given.sequence_length[name]
         yield from _histogram(lengths.linear_bins(values, limit=limit), style)
     if measured.documents is not None:
@@ -139,11 +140,11 @@ def summary_lines(sample: Sample, style: Style) -> Iterator[str]:
         yield from _histogram(lengths.doubling_bins(measured.documents), style)
     yield "  positions that hold a token"
     shares = fill_of(sample)
-    width = max(map(len, shares))
+    width = max(len(one_line(name)) for name in shares)
     for name, share in shares.items():
         drawn = lengths.bar(share, whole=1.0, width=_BAR_WIDTH)
         shown = style.paint("soft", f"{share:.1%}")
-        yield f"    {name:{width}} {style.paint('bar', drawn)} {shown}"
+        yield f"    {one_line(name):{width}} {style.paint('bar', drawn)} {shown}"
 
 
 def window_table(sample: Sample) -> list[list[str]]:
@@ -177,13 +178,13 @@ def suggestion_lines(sample: Sample, style: Style) -> Iterator[str]:
     yield ""
     yield style.paint("title", "Settings that these lengths ask for")
     for reason in suggestion.reasons:
-        yield f"  {reason}"
+        yield f"  {one_line(reason)}"
     windows = window_table(sample)
     if windows:
         yield from table_lines(windows, style)
     yield ""
-    for line in suggestion.gin_lines():
+    for line in suggestion.gin_lines(sample.function):
         yield "  " + style.paint("good", line)
-    lengths_wanted = ",".join(f"{n}={m}" for n, m in suggestion.sequence_length.items())
+    lengths_wanted = ",".join(f"{one_line(n)}={m}" for n, m in suggestion.sequence_length.items())
     pack = "--pack" if suggestion.pack else "--nopack"
     yield style.paint("soft", f"  See them with --sequence_length={lengths_wanted} {pack}")

@@ -10,8 +10,7 @@ from typing import Any, TextIO
 
 from absl import logging
 
-from code_t5 import errors
-from code_t5.data import task_names
+from code_t5 import errors, visible_text
 from code_t5.data.preview import (
     html_report,
     list_report,
@@ -41,19 +40,15 @@ def load_tensorflow() -> None:
 
 def _provider(name: str) -> Any:
     """Returns a Task or Mixture by its name."""
-    import seqio
-
-    from code_t5.data import gin_mixtures
+    from code_t5.data import gin_mixtures, requested
 
     gin_mixtures.register_gin_mixtures([name])
-    known = [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()]
-    if name not in known:
-        hint = task_names.near_hint(name, known) or "."
-        raise errors.InputError(
-            f"there is no Task or Mixture {name!r}{hint} Wanted one that is registered, or that a "
-            "--gin_file defines; scripts/preview_task.py --list shows them all"
-        )
-    return seqio.get_mixture_or_task(name)
+    return requested.find(
+        name,
+        asked=f"a preview is asked for of {name!r}",
+        wanted="Wanted one that is registered, or that a --gin_file defines; "
+        "scripts/preview_task.py --list shows them all",
+    )
 
 
 def _write(lines: Iterable[str], stream: TextIO) -> None:
@@ -69,7 +64,7 @@ def _write(lines: Iterable[str], stream: TextIO) -> None:
 def _sample_lines(
     sample: sampling.Sample, config: PreviewConfig, style: terminal_style.Style
 ) -> Iterator[str]:
-    yield style.paint("title", sample.name)
+    yield style.paint("title", visible_text.one_line(sample.name))
     for fact in text_report.header_facts(sample):
         yield style.paint("soft", fact)
     yield from text_report.row_lines(
@@ -117,12 +112,14 @@ def show(config: PreviewConfig, stream: TextIO | None = None) -> None:
     provider = _provider(trainer_setup.requested_name(config))
     try:
         sample = sampling.take_sample(provider, config)
-    except errors.InputError as error:
-        # gin adds lines of its own to what is raised in what it calls.
-        raise errors.InputError(str(error).split("\n")[0]) from error
+    except errors.CodeT5Error as error:
+        # gin adds lines of its own to what is raised in what it calls, and makes a class for that,
+        # which takes no message.
+        kind = getattr(errors, type(error).__name__, errors.CodeT5Error)
+        raise kind(str(error).split("\n")[0]) from error
     style = terminal_style.style_for(config.colour, stream)
     _write(_sample_lines(sample, config, style), stream)
     if config.html_path is not None:
         page = html_report.render(sample, num_examples=config.num_examples)
         atomic.write_file(config.html_path, page)
-        _write(["", f"written: {config.html_path}"], stream)
+        _write(["", f"written: {visible_text.one_line(str(config.html_path))}"], stream)

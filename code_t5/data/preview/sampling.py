@@ -9,12 +9,18 @@ from typing import Any
 import numpy as np
 
 from code_t5 import errors, progress
-from code_t5.data.preview import packed_rows, pieces, suggestions, task_measures, trainer_setup
+from code_t5.data.preview import (
+    input_function,
+    packed_rows,
+    pieces,
+    suggestions,
+    task_measures,
+    trainer_setup,
+)
 from code_t5.data.preview.preview_config import PreviewConfig
 from code_t5.data.preview.suggestions import Measured, Trial
 
 _LEAST_DOCUMENTS = 20
-_USE_CACHED = "t5.models.mesh_transformer.mesh_train_dataset_fn.use_cached"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Sample:
       readers: By feature.
       rows: As the trainer reads them, at least one.
       measured: Lengths.
+      function: Name of the input function.
     """
 
     name: str
@@ -61,6 +68,7 @@ class Sample:
     readers: dict[str, pieces.TokenReader]
     rows: list[packed_rows.Row]
     measured: Measured
+    function: str = input_function.DEFAULT_NAME
 
 
 def _join_trials(trials: Iterable[Trial]) -> Trial:
@@ -99,20 +107,8 @@ def _measure(
     return Measured(given=given, documents=documents, natural=natural, window=window)
 
 
-def _take_rows(
-    name: str, config: PreviewConfig, sequence_length: Mapping[str, int]
-) -> list[packed_rows.Row]:
-    """Reads rows through the trainer's input function."""
-    from t5.models import mesh_transformer
-
-    chosen = {"pack": config.pack, "use_cached": config.use_cached}
-    dataset = mesh_transformer.mesh_train_dataset_fn(
-        mixture_or_task_name=name,
-        sequence_length=dict(sequence_length),
-        dataset_split=config.split,
-        seed=config.seed,
-        **{key: value for key, value in chosen.items() if value is not None},
-    )
+def _take_rows(dataset: Any, config: PreviewConfig) -> list[packed_rows.Row]:
+    """Reads rows of the trainer's input function."""
     with progress.progress_bar(
         dataset.take(config.num_rows).as_numpy_iterator(),
         description="reading rows",
@@ -182,8 +178,8 @@ def take_sample(provider: Any, config: PreviewConfig) -> Sample:
       InputError: It has no such split, or no example in it.
       NotBuiltError: Its data set or its cache is not built.
     """
-    bound = bool(trainer_setup.queried(_USE_CACHED))
-    use_cached = bound if config.use_cached is None else config.use_cached
+    function = input_function.find_input_function()
+    use_cached = function.reads_cache(config.use_cached)
     tasks = _checked_tasks(provider, config.split, use_cached=use_cached)
     members = _members(provider, tasks, config.split)
     features = {name: feature.vocabulary for name, feature in provider.output_features.items()}
@@ -207,5 +203,8 @@ def take_sample(provider: Any, config: PreviewConfig) -> Sample:
         vocabulary="; ".join(dict.fromkeys(map(_vocabulary_name, features.values()))),
         readers={name: pieces.TokenReader.of_vocabulary(v) for name, v in features.items()},
         measured=_measure(documents, sequence_length),
-        rows=_take_rows(provider.name, config, sequence_length),
+        rows=_take_rows(
+            function.dataset(provider.name, config=config, sequence_length=sequence_length), config
+        ),
+        function=function.name,
     )

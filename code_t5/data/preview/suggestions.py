@@ -121,11 +121,15 @@ class Suggestion:
     tokens_per_batch: int
     reasons: list[str]
 
-    def gin_lines(self) -> list[str]:
-        """Returns the settings as bindings of gin."""
+    def gin_lines(self, function: str) -> list[str]:
+        """Returns the settings as bindings of gin.
+
+        Args:
+          function: Name of the input function.
+        """
         return [
             f"utils.run.sequence_length = {self.sequence_length}",
-            f"mesh_train_dataset_fn.pack = {self.pack}",
+            f"{function}.pack = {self.pack}",
             f"utils.run.batch_size = ('tokens_per_batch', {self.tokens_per_batch})",
         ]
 

@@ -11,7 +11,7 @@ from code_t5.data.preview import layout, packed_rows, pieces
 from code_t5.data.preview.number_report import counted
 from code_t5.data.preview.sampling import Sample
 from code_t5.data.preview.terminal_style import Style
-from code_t5.data.preview.visible_text import one_line
+from code_t5.visible_text import one_line
 
 _STRIP_WIDTH = 64
 
@@ -35,7 +35,7 @@ def header_facts(sample: Sample) -> list[str]:
     seed = "no seed" if sample.seed is None else f"seed {sample.seed}"
     lines = [
         f"{kind} \u00b7 split {sample.split} \u00b7 {source}",
-        f"{room} \u00b7 {packed} \u00b7 {seed}",
+        f"{room} \u00b7 {packed} \u00b7 {seed} \u00b7 rows of {sample.function}",
         sample.vocabulary,
     ]
     for member in sample.members:
@@ -103,7 +103,7 @@ def _example_lines(
         yield " " + style.paint(role, f"\u250c\u2500 example {number} of {row.num_examples}")
     for name, ids in example.items():
         count = style.paint("soft", f"  {counted(len(ids), 'token')}")
-        yield f"{gutter} " + style.paint("title", name) + count
+        yield f"{gutter} " + style.paint("title", one_line(name)) + count
         if not len(ids):
             continue
         yield from _text_lines(
@@ -123,7 +123,7 @@ def paddings(row: packed_rows.Row) -> Iterator[tuple[str, str]]:
     for name, ids in row.features.items():
         padding = len(ids) - row.num_tokens(name)
         if padding:
-            yield name, f"\u27e6padding \u00d7 {padding:,}\u27e7"
+            yield one_line(name), f"\u27e6padding \u00d7 {padding:,}\u27e7"
 
 
 def row_lines(sample: Sample, *, num_examples: int, max_lines: int, style: Style) -> Iterator[str]:
@@ -145,11 +145,11 @@ def row_lines(sample: Sample, *, num_examples: int, max_lines: int, style: Style
         yield ""
         count = f"  {counted(row.num_examples, 'example')}" if row.is_packed else ""
         yield style.paint("title", f"Row {place}") + style.paint("soft", count)
-        width = max(map(len, row.features))
+        width = max(len(one_line(name)) for name in row.features)
         for name, ids in row.features.items():
             used = room_shown(row.num_tokens(name), len(ids))
             strip = _strip(row.segments[name], style)
-            yield f"  {name:{width}} {strip} {style.paint('soft', used)}"
+            yield f"  {one_line(name):{width}} {strip} {style.paint('soft', used)}"
         if not row.is_paired:
             yield "  " + style.paint("warning", UNPAIRED)
         shown = min(left, row.num_examples)

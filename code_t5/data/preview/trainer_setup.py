@@ -70,7 +70,7 @@ def parse_gin(config: PreviewConfig) -> None:
     The published mixtures are known without being asked for.
 
     Args:
-      config: `gin_files`, `gin_params` and `with_path` of it.
+      config: `name`, `gin_files`, `gin_params` and `with_path` of it.
 
     Raises:
       InputError: gin does not understand them.
@@ -92,12 +92,14 @@ def parse_gin(config: PreviewConfig) -> None:
         gin.add_config_file_search_path(folder)
     # By their whole paths: gin complains of every folder that has them not.
     files = [str(path) for path in (defaults, pathlib.Path(_GIN_FOLDER, _PUBLISHED))]
+    # Files bind things to MIXTURE_NAME, and gin evaluates them whoever names the mixture.
+    named = [] if config.name is None else [f"MIXTURE_NAME = {config.name!r}"]
     with gin.unlock_config(), _quiet():
         gin.clear_config()
         try:
             gin.parse_config_files_and_bindings(
                 [*filter(os.path.isfile, files), *config.gin_files],
-                bindings=list(config.gin_params),
+                bindings=[*config.gin_params, *named],
                 skip_unknown=skipped,
                 finalize_config=False,
             )

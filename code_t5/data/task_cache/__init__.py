@@ -11,6 +11,6 @@ cache (`code_t5.token_cache`) in the folder `tokens`.
         tokens/                           token cache of the same documents in the same order
         manifest.json  COMPLETED
 
-A *unit* of work is one output shard: a stretch of the source's records. Tasks of one data set have
-the same content before their objective, so it is encoded once, and the others are links to it.
+A *shard job* makes one output shard of a stretch of the source's records. Tasks of one data set
+have the same content before their objective, so it is encoded once, and the others are links to it.
 """

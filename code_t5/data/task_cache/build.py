@@ -16,9 +16,18 @@ from collections.abc import Mapping, Sequence
 
 from code_t5 import errors, parallel, progress
 from code_t5.data import prepared
-from code_t5.data.task_cache import layout, publish, task_datasets, unit_writer
-from code_t5.data.task_cache.units import Unit, plan_units
-from code_t5.storage import atomic, fingerprints, manifest
+from code_t5.data.task_cache import (
+    check,
+    layout,
+    mixture_members,
+    present,
+    publish,
+    shard_writer,
+    task_datasets,
+    verify,
+)
+from code_t5.data.task_cache.shard_jobs import ShardJob, plan_jobs
+from code_t5.storage import atomic, fingerprints
 
 _PLAN_NAME = "plan"
 
@@ -34,6 +43,8 @@ class CacheConfig:
       num_workers: Processes; 0 for one per processor. Never changes what is written.
       min_shards: Fewest shards of a split.
       overwrite: Whether to write anew what is there.
+      gin_files: Files that define Mixtures whose names may stand among the Tasks'.
+      gin_params: Bindings that do.
     """
 
     tasks: tuple[str, ...]
@@ -42,6 +53,8 @@ class CacheConfig:
     num_workers: int = 0
     min_shards: int = 64
     overwrite: bool = False
+    gin_files: tuple[str, ...] = ()
+    gin_params: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +63,7 @@ class Outcome:
 
     Attributes:
       task: Its name.
-      how: `written`, `linked` (to the cache of another Task) or `was there`.
+      how: `written`, `linked` (to the cache of another Task), `was there` or `verified`.
       num_shards: By split.
       num_examples: By split.
       num_tokens: By split.
@@ -79,14 +92,13 @@ def cache_tasks(config: CacheConfig) -> list[Outcome]:
       VocabularyMismatchError: A data set was built with another vocabulary than the one there.
       BusyError: Another process writes the cache of the same data set.
     """
-    if not config.tasks:
-        raise errors.InputError("no Task was given; wanted --tasks NAME…; add a name")
     if os.path.exists(config.output_cache_dir) and not os.path.isdir(config.output_cache_dir):
         raise errors.InputError(
             f"--output_cache_dir is {config.output_cache_dir}, which is a file; wanted a "
             "directory; give another"
         )
-    groups = task_datasets.resolve_tasks(config.tasks, data_dir=config.data_dir)
+    groups = _find_tasks(config)
+    _make_output(config.output_cache_dir)
     outcomes = []
     num_workers = config.num_workers or parallel.default_num_workers()
     with parallel.WorkerPool(num_workers) as pool:
@@ -99,6 +111,59 @@ def cache_tasks(config: CacheConfig) -> list[Outcome]:
     return outcomes
 
 
+def verify_tasks(config: CacheConfig) -> list[Outcome]:
+    """Reads every byte of the caches of some Tasks and compares it with what was written.
+
+    Args:
+      config: Which, and where.
+
+    Returns:
+      The Tasks, in the order of the data sets.
+
+    Raises:
+      InputError: There is no such Task, or no name was given.
+      NotBuiltError: A data set is not built, or a Task is not cached.
+      ArtifactError: A cache is damaged, or was made of something else than what is there now.
+      VocabularyMismatchError: A data set was built with another vocabulary than the one there.
+    """
+    groups = _find_tasks(config)
+    outcomes = []
+    for dataset, names in groups.items():
+        for name in names:
+            folder = pathlib.Path(config.output_cache_dir, name)
+            if not folder.is_dir():
+                raise errors.NotBuiltError(
+                    f"there is no task cache {folder}; wanted one to verify; write it: "
+                    f"{layout.cache_command(folder, data_dir=config.data_dir)}"
+                )
+            check.check_task_cache(folder, dataset=dataset)
+            verify.verify_cache(folder, data_dir=config.data_dir)
+            outcomes.append(_outcome(folder, how="verified"))
+    return outcomes
+
+
+def _find_tasks(config: CacheConfig) -> dict[prepared.PreparedDataset, list[str]]:
+    if not config.tasks:
+        raise errors.InputError("no Task was given; wanted --tasks NAME…; add a name")
+    names = mixture_members.expand_mixtures(
+        config.tasks,
+        known=task_datasets.known_tasks(config.data_dir),
+        gin_files=config.gin_files,
+        gin_params=config.gin_params,
+    )
+    return task_datasets.resolve_tasks(names, data_dir=config.data_dir)
+
+
+def _make_output(path: str) -> None:
+    try:
+        os.makedirs(path, exist_ok=True)
+    except (NotADirectoryError, FileNotFoundError, FileExistsError) as error:
+        raise errors.InputError(
+            f"--output_cache_dir is {path}, where no directory can be made ({error.strerror}); "
+            "wanted a directory; give another"
+        ) from error
+
+
 def _cache_dataset(
     dataset: prepared.PreparedDataset,
     *,
@@ -109,12 +174,20 @@ def _cache_dataset(
     """Writes the caches of some Tasks of one data set."""
     root = pathlib.Path(config.output_cache_dir)
     parts = layout.fingerprint_parts(dataset)
-    there = [] if config.overwrite else [n for n in names if _is_there(root / n, parts=parts)]
+    there = (
+        [] if config.overwrite else [n for n in names if present.is_there(root / n, parts=parts)]
+    )
     missing = [name for name in names if name not in there]
     for name in missing:
         atomic.remove_leftovers(root / name)
     written = ""
-    donor = None if config.overwrite else _find_donor(root, dataset=dataset, parts=parts)
+    donor = present.find_donor(
+        root,
+        dataset=dataset,
+        parts=parts,
+        replaced=missing,
+        fresh_shards=config.min_shards if config.overwrite else None,
+    )
     if missing and donor is None:
         written = missing[0]
         donor = root / written
@@ -128,46 +201,6 @@ def _cache_dataset(
     return [_outcome(root / name, how=how[name]) for name in names]
 
 
-def _is_there(folder: pathlib.Path, *, parts: Mapping[str, str]) -> bool:
-    """Says whether a cache need not be written; raises where another one is in the way."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return False
-    if not folder.is_dir():
-        found = ["it is no directory"]
-    elif not (folder / manifest.MANIFEST_NAME).exists():
-        found = ["it has no manifest.json, so it is Beam's, or half-written"]
-    else:
-        try:
-            fields = layout.read_task_manifest(folder)
-        except errors.ArtifactError as error:
-            raise errors.ArtifactError(f"{error}, adding --overwrite") from error
-        found = layout.differing_parts(fields.get("fingerprint_parts"), wanted=parts)
-        damage = layout.damaged_file(folder, fields.get("sizes"))
-        found += [damage] if damage else []
-    if found:
-        raise errors.ArtifactError(
-            f"{folder} is there and is not the cache that was asked for: {'; '.join(found)}; "
-            "nothing was written; add --overwrite to replace it, or give another "
-            "--output_cache_dir"
-        )
-    return True
-
-
-def _find_donor(
-    root: pathlib.Path, *, dataset: prepared.PreparedDataset, parts: Mapping[str, str]
-) -> pathlib.Path | None:
-    """Returns a finished cache of the same content, if there is one."""
-    for name in task_datasets.tasks_of(dataset.name):
-        try:
-            fields = layout.read_task_manifest(root / name)
-        except errors.ArtifactError:
-            continue
-        is_same = fields.get("fingerprint") == layout.fingerprint_of(parts)
-        if is_same and not layout.damaged_file(root / name, fields.get("sizes")):
-            return root / name
-    return None
-
-
 def _write(
     target: pathlib.Path,
     *,
@@ -178,10 +211,10 @@ def _write(
 ) -> None:
     """Encodes a data set and publishes it as the cache of one Task."""
     staging = pathlib.Path(config.output_cache_dir, layout.STAGING_NAME, dataset.name)
-    units = plan_units(dataset, min_shards=config.min_shards, pool=pool)
-    plan = fingerprints.hash_json([layout.fingerprint_of(parts), list(units.items())])
+    jobs = plan_jobs(dataset, min_shards=config.min_shards, pool=pool)
+    plan = fingerprints.hash_json([layout.fingerprint_of(parts), list(jobs.items())])
     place = _prepare_staging(staging, plan=plan, dataset=dataset, parts=parts)
-    written = _write_units(units, place=place, pool=pool)
+    written = _write_shards(jobs, place=place, pool=pool)
     publish.write_metadata(place, written=written, dataset=dataset, parts=parts)
     atomic.publish_directory(place.cache_dir, target)
     shutil.rmtree(staging, ignore_errors=True)
@@ -193,9 +226,9 @@ def _prepare_staging(
     plan: str,
     dataset: prepared.PreparedDataset,
     parts: Mapping[str, str],
-) -> unit_writer.Place:
+) -> shard_writer.Place:
     """Keeps what an interrupted run of the same plan did, and nothing else."""
-    place = unit_writer.Place(
+    place = shard_writer.Place(
         cache_dir=str(staging / "cache"),
         parts_dir=str(staging / "parts"),
         markers_dir=str(staging / "markers"),
@@ -219,20 +252,20 @@ def _prepare_staging(
     return place
 
 
-def _write_units(
-    units: Mapping[str, Sequence[Unit]], *, place: unit_writer.Place, pool: parallel.WorkerPool
-) -> dict[str, list[unit_writer.Written]]:
+def _write_shards(
+    jobs: Mapping[str, Sequence[ShardJob]], *, place: shard_writer.Place, pool: parallel.WorkerPool
+) -> dict[str, list[shard_writer.Written]]:
     """Writes every shard; returns them by split."""
-    jobs = [unit for members in units.values() for unit in members]
-    written: dict[str, list[unit_writer.Written]] = {split: [] for split in units}
-    function = functools.partial(unit_writer.write_unit, place=place)
-    total = sum(unit.size_bytes for unit in jobs)
+    all_jobs = [job for of_split in jobs.values() for job in of_split]
+    written: dict[str, list[shard_writer.Written]] = {split: [] for split in jobs}
+    function = functools.partial(shard_writer.write_shard, place=place)
+    total = sum(job.size_bytes for job in all_jobs)
     with progress.progress_bar(
         description="encoding", unit="B", total=total, unit_scale=True
     ) as bar:
-        for unit, shard in zip(jobs, pool.map(function, jobs)):
-            written[unit.split].append(shard)
-            bar.update(unit.size_bytes)
+        for job, shard in zip(all_jobs, pool.map(function, all_jobs)):
+            written[job.split].append(shard)
+            bar.update(job.size_bytes)
     return written
 
 

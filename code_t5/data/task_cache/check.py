@@ -51,6 +51,6 @@ def check_task_cache(
         raise errors.ArtifactError(
             f"{folder} is stale: {'; '.join(differing)}; write it again: {command}"
         )
-    damage = layout.damaged_file(folder, fields.get("sizes"))
+    damage = layout.damage_of(folder, fields)
     if damage:
         raise errors.ArtifactError(f"{folder} is damaged: {damage}; write it again: {command}")

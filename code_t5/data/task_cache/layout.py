@@ -6,12 +6,13 @@ import importlib.metadata
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Union
 
 from code_t5 import errors
 from code_t5.data import piece_model, prepared, token_model
 from code_t5.storage import fingerprints, manifest
+from code_t5.token_cache import layout as token_layout
 
 FORMAT_NAME = "code_t5_task_cache"
 FORMAT_VERSION = 1
@@ -23,6 +24,8 @@ STAGING_NAME = ".caching"
 
 # The library that decides on the ids of each kind of vocabulary.
 _LIBRARIES = {token_model.SENTENCEPIECE: "sentencepiece", token_model.BYTE_BPE: "tokenizers"}
+# Of a found value in a message.
+_MAX_SHOWN = 100
 # What seqio needs to know of each feature, in the words of its own caches.
 _FEATURES = {
     "path": {"dtype": "string", "shape": []},
@@ -68,9 +71,9 @@ def fingerprint_parts(dataset: prepared.PreparedDataset) -> dict[str, str]:
     wanted, found = built.get("vocabulary_fingerprint"), vocabulary["fingerprint"]
     if wanted != found:
         raise errors.VocabularyMismatchError(
-            f"the data set {dataset.name} was checked with the vocabulary {wanted}, but "
-            f"{dataset.vocabulary_dir} is {found}; wanted the same; put that vocabulary back, or "
-            f"build the data set again: {dataset.build_command} --overwrite"
+            f"the data set {dataset.name} was checked with the vocabulary {_shown(wanted)}, but "
+            f"{dataset.vocabulary_dir} is {_shown(found)}; wanted the same; put that vocabulary "
+            f"back, or build the data set again: {dataset.build_command} --overwrite"
         )
     library = _LIBRARIES.get(vocabulary["kind"], vocabulary["kind"])
     return {
@@ -87,6 +90,13 @@ def fingerprint_of(parts: Mapping[str, str]) -> str:
     return fingerprints.hash_json(dict(parts))
 
 
+def _shown(value: Any) -> str:
+    """Returns a found value as it may stand in a message: no control character, not long."""
+    text = value if isinstance(value, str) else repr(value)
+    is_plain = text.isascii() and text.isprintable() and bool(text)
+    return (text if is_plain else ascii(text))[:_MAX_SHOWN]
+
+
 def differing_parts(found: Any, *, wanted: Mapping[str, str]) -> list[str]:
     """Says in words how the fingerprint of a cache differs from the one wanted.
 
@@ -99,7 +109,7 @@ def differing_parts(found: Any, *, wanted: Mapping[str, str]) -> list[str]:
     """
     known: Mapping[str, Any] = found if isinstance(found, dict) else {}
     return [
-        f"its {name} is {known.get(name)}, wanted {value}"
+        f"its {name} is {_shown(known.get(name))}, wanted {_shown(value)}"
         for name, value in wanted.items()
         if known.get(name) != value
     ]
@@ -122,24 +132,54 @@ def read_task_manifest(task_cache_dir: PathLike) -> dict[str, Any]:
     )
 
 
-def damaged_file(task_cache_dir: PathLike, sizes: Any) -> str | None:
-    """Returns what is wrong with the first file that has not the size that the manifest gives.
+def damage_of(task_cache_dir: PathLike, fields: Mapping[str, Any]) -> str | None:
+    """Returns the first thing that is wrong with a cache, found without reading its examples.
 
     Args:
       task_cache_dir: The cache of one Task.
-      sizes: `sizes` of its manifest.
+      fields: Its manifest.
 
     Returns:
-      The file, the size found and the size wanted, in words; None if all is well.
+      In words; None if the manifest is one of ours and every file has the size that it gives.
     """
-    for name, wanted in sizes.items() if isinstance(sizes, dict) else ():
+    parts, splits, sizes = (fields.get(key) for key in ("fingerprint_parts", "splits", "sizes"))
+    if not isinstance(parts, dict) or fields.get("fingerprint") != fingerprint_of(parts):
+        return "its manifest's fingerprint is not that of its fingerprint_parts"
+    if not isinstance(splits, dict) or not all(map(_is_split, splits, splits.values())):
+        return "its manifest gives no counts of its splits"
+    if not isinstance(sizes, dict) or not sizes:
+        return "its manifest gives no sizes"
+    for name in _required_files(splits):
+        if name not in sizes:
+            return f"its manifest gives no size of {name}"
+    for name, wanted in sizes.items():
         try:
             found = os.stat(os.path.join(task_cache_dir, name)).st_size
-        except OSError as error:
-            return f"{name} cannot be read ({error.strerror})"
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            return f"{_shown(name)} cannot be read ({why})"
         if found != wanted:
-            return f"{name} has {found} bytes, wanted {wanted}"
+            return f"{_shown(name)} has {found} bytes, wanted {_shown(wanted)}"
     return None
+
+
+def _is_split(name: str, counts: Any) -> bool:
+    keys = ("num_examples", "num_tokens", "max_tokens", "num_shards")
+    return (
+        token_layout.is_split_name(name)
+        and isinstance(counts, dict)
+        and all(type(counts.get(key)) is int and counts[key] >= 0 for key in keys)
+    )
+
+
+def _required_files(splits: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """Yields the files without which a cache cannot be read."""
+    yield f"{TOKENS_NAME}/{manifest.MANIFEST_NAME}"
+    yield f"{TOKENS_NAME}/{manifest.COMPLETED_NAME}"
+    for split, counts in splits.items():
+        yield from (f"info.{split}.json", f"stats.{split}.json")
+        for index in range(counts["num_shards"]):
+            yield shard_name(split, shard_index=index, num_shards=counts["num_shards"])
 
 
 def cache_command(task_cache_dir: PathLike, *, data_dir: str) -> str:

@@ -8,15 +8,16 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from code_t5.data import prepared
-from code_t5.data.task_cache import layout, unit_writer
+from code_t5.data.task_cache import layout, shard_writer
 from code_t5.storage import atomic, fingerprints, manifest
+from code_t5.token_cache import reader
 from code_t5.token_cache import writer as token_cache_writer
 
 
 def write_metadata(
-    place: unit_writer.Place,
+    place: shard_writer.Place,
     *,
-    written: Mapping[str, Sequence[unit_writer.Written]],
+    written: Mapping[str, Sequence[shard_writer.Written]],
     dataset: prepared.PreparedDataset,
     parts: Mapping[str, str],
 ) -> None:
@@ -32,17 +33,23 @@ def write_metadata(
     token_cache_writer.join_parts(
         folder / layout.TOKENS_NAME,
         parts={
-            split: [unit_writer.part_path(shard.name, place) for shard in shards]
+            split: [shard_writer.part_path(shard.name, place) for shard in shards]
             for split, shards in written.items()
         },
         fingerprint_parts=parts,
     )
     sizes = {s.name: s.size_bytes for shards in written.values() for s in shards}
     sha256 = {s.name: s.sha256 for shards in written.values() for s in shards}
+    tokens = reader.TokenCacheReader(folder / layout.TOKENS_NAME)
+    for path in sorted(tokens.cache_dir.iterdir()):
+        name = f"{layout.TOKENS_NAME}/{path.name}"
+        sizes[name] = path.stat().st_size
+        # The arrays were hashed while they were written.
+        sha256[name] = tokens.sha256.get(path.name) or fingerprints.hash_file(path)
     for split, shards in written.items():
         files = {
             f"info.{split}.json": layout.info_json(len(shards)),
-            f"stats.{split}.json": layout.stats_json(**unit_writer.sums(shards)),
+            f"stats.{split}.json": layout.stats_json(**shard_writer.sums(shards)),
         }
         for name, data in files.items():
             atomic.write_file(folder / name, data)
@@ -55,7 +62,7 @@ def write_metadata(
         "fingerprint": layout.fingerprint_of(parts),
         "fingerprint_parts": dict(parts),
         "splits": {
-            split: {**unit_writer.sums(shards), "num_shards": len(shards)}
+            split: {**shard_writer.sums(shards), "num_shards": len(shards)}
             for split, shards in written.items()
         },
         "sizes": sizes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from code_t5 import errors
-from code_t5.data import prepared, task_names
+from code_t5.data import near_names, prepared
 
 
 def objective_names() -> list[str]:
@@ -17,7 +17,20 @@ def objective_names() -> list[str]:
 
 def tasks_of(dataset_name: str) -> list[str]:
     """Returns the names of all Tasks of a data set."""
-    return [dataset_name, *(f"{dataset_name}_{suffix}" for suffix in objective_names())]
+    return [prepared.task_name(dataset_name, one) for one in (None, *objective_names())]
+
+
+def known_tasks(data_dir: str) -> dict[str, prepared.PreparedDataset]:
+    """Returns the data set of every Task, of those built and of the published ones.
+
+    Args:
+      data_dir: The data directory.
+
+    Returns:
+      By name of the Task.
+    """
+    table = prepared.task_table(prepared.known_datasets(data_dir), objective_names())
+    return {name: dataset for name, (dataset, _) in table.items()}
 
 
 def resolve_tasks(
@@ -36,11 +49,8 @@ def resolve_tasks(
       InputError: There is no such Task.
       NotBuiltError: Its data set is a published one that is not built here.
     """
-    datasets = {dataset.name: dataset for dataset in prepared.list_datasets(data_dir)}
-    built = list(datasets)
-    for name in prepared.PUBLISHED:
-        datasets.setdefault(name, prepared.PreparedDataset(name, data_dir))
-    known = {task: dataset for name, dataset in datasets.items() for task in tasks_of(name)}
+    built = [dataset.name for dataset in prepared.list_datasets(data_dir)]
+    known = known_tasks(data_dir)
     groups: dict[prepared.PreparedDataset, list[str]] = {}
     for name in dict.fromkeys(names):
         if name not in known:
@@ -53,7 +63,7 @@ def resolve_tasks(
 def _unknown(
     name: str, *, known: Iterable[str], built: Sequence[str], data_dir: str
 ) -> errors.InputError:
-    hint = task_names.near_hint(name, known)
+    hint = near_names.near_hint(name, known)
     suffixes = ", ".join(f"_{suffix}" for suffix in objective_names())
     return errors.InputError(
         f"{name!r} is no Task; wanted one of the data sets under {data_dir} "

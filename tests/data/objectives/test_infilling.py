@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import platform
+
 import numpy as np
 import objective_requests
 import pytest
@@ -167,6 +169,12 @@ def test_settings_out_of_range_are_refused(model):
     for settings in ({"unit": "words"}, {"rate": 1.5}, {"suffix_first_rate": -0.1}):
         with pytest.raises(errors.InputError, match="wanted one of characters, lines, ast"):
             Infilling(LENGTHS, model=model, **settings)
+
+
+def test_the_version_of_python_belongs_to_the_settings_where_it_decides(model):
+    settings = Infilling(LENGTHS, model=model, unit="ast").settings
+    assert settings["python"] == ".".join(platform.python_version_tuple()[:2])
+    assert "python" not in Infilling(LENGTHS, model=model, unit="lines").settings
 
 
 def test_a_window_of_half_a_line_is_no_trouble(model, make_documents):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import collections
+import warnings
 
 import numpy as np
 import pytest
@@ -38,6 +39,60 @@ def test_lines_cut_at_both_ends_are_left_out():
 def test_a_window_that_begins_in_a_string_is_parsed_behind_it():
     text = b'some words.\n    """\n' + b"    value = f(1)\n" * 6
     assert b"value = f(1)" in _found(text)
+
+
+@pytest.mark.parametrize("indentation", [b"\t", b"  ", b"    \t"])
+def test_a_window_that_returns_through_several_blocks_loses_no_line(indentation):
+    text = b"%sx = 1\n%sy = 2\n%sz = 3\nlast = 4\n" % (
+        indentation * 3,
+        indentation * 2,
+        indentation,
+    )
+    assert {b"x = 1", b"y = 2", b"z = 3", b"last = 4"} <= _found(text)
+
+
+def test_what_a_file_says_of_its_encoding_moves_nothing():
+    text = "# -*- coding: latin-1 -*-\ns = '\u00e9\u00e9'; t = 1\n".encode()
+    assert _found(text) == {
+        b"s",
+        "s = '\u00e9\u00e9'".encode(),
+        "'\u00e9\u00e9'".encode(),
+        b"t",
+        b"t = 1",
+        b"1",
+    }
+    assert _found("\ufeffs = 1\nlast = 2\n".encode()) == {b"last", b"last = 2", b"2"}
+
+
+def test_a_line_with_half_a_character_is_left_out():
+    assert _found(b"a = 1\nb = 2\nc = '\xe8\xaa") == {b"a", b"a = 1", b"1", b"b", b"b = 2", b"2"}
+
+
+@pytest.mark.parametrize("text", [b"sum = " + b"1 + " * 250, b"sum = " + b"1 + " * 400, b"f" * 9])
+def test_what_is_found_does_not_depend_on_the_stack_of_the_caller(text):
+    text += b"2\nlast = 3\n"
+
+    def deeper(levels):
+        return deeper(levels - 1) if levels else _found(text)
+
+    assert deeper(750) == _found(text)
+    assert (text.splitlines()[0] in _found(text)) == (len(text) < 1100)
+
+
+def test_what_is_found_does_not_depend_on_filters_of_warnings_and_leaves_them():
+    text = b"s = '\\d'\nt = 0x1for x in y\n"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        found = _found(text)
+        assert [one for one in warnings.filters if one in before] == before
+        _found(text)
+        assert len(warnings.filters) == len(before) + 1
+    assert b"s = '\\d'" in found
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        assert _found(text) == found
+    assert warned == []
 
 
 def test_what_stands_inside_an_f_string_is_left_alone():

@@ -136,6 +136,23 @@ def test_repository_and_path_are_shown_where_asked_for(config):
     assert "module_" in with_path and "org" in with_path
 
 
+def _trainer_rows(rows):
+    """Returns as many rows as `runs/resumable.gin` would give the trainer."""
+    from code_t5.training import input_functions
+
+    dataset = input_functions.token_train_dataset_fn(
+        mixture_or_task_name="small_prefix_lm", sequence_length={"inputs": 64, "targets": 64}
+    )
+    return [row["inputs"].tolist() for row in dataset.take(len(rows)).as_numpy_iterator()]
+
+
+def test_a_function_that_cannot_be_told_what_to_read_is_refused(config):
+    module = "mesh_tensorflow.transformer.dataset"
+    lines = (f"utils.run.train_dataset_fn = @{module}.packed_parallel_tsv_dataset",)
+    with pytest.raises(errors.InputError, match="packed_parallel_tsv_dataset, which has no mix"):
+        _shown(config, gin_params=lines)
+
+
 def test_cached_tasks_are_read_and_listed(config, small_data_dir, tmp_path):
     build.cache_tasks(
         build.CacheConfig(
@@ -146,6 +163,22 @@ def test_cached_tasks_are_read_and_listed(config, small_data_dir, tmp_path):
             min_shards=2,
         )
     )
+    resumable = {"gin_files": ("runs/resumable.gin",), "cache_dirs": (str(tmp_path),)}
+    sample = _sample(config, pack=None, **resumable)
+    assert sample.is_cached and sample.function == "token_train_dataset_fn"
+    assert _ids(sample) == _trainer_rows(sample.rows)
+    shown = _shown(config, **resumable)
+    assert "read from the task cache" in shown and "rows of token_train_dataset_fn" in shown
+    assert "  token_train_dataset_fn.pack = " in shown and "mesh_train" not in shown
+    unpacked = ("token_train_dataset_fn.pack = False",)
+    shown = _shown(config, gin_params=unpacked, **resumable)
+    assert " · not packed · " in shown and "example 2 of" not in shown
+    assert " · packed · " in _shown(config, pack=True, gin_params=unpacked, **resumable)
+    with pytest.raises(errors.InputError, match="reads task caches alone"):
+        _shown(config, use_cached=False, **resumable)
+    with pytest.raises(errors.NotBuiltError, match="small_infilling is not cached") as raised:
+        _shown(config, name="small_infilling", **resumable)
+    assert "\n" not in str(raised.value)
     with pytest.raises(errors.NotBuiltError, match="small_infilling is not cached"):
         _shown(config, name="small_infilling", use_cached=True, cache_dirs=(str(tmp_path),))
     shown = _shown(config, use_cached=True, cache_dirs=(str(tmp_path),))

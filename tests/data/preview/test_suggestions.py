@@ -86,9 +86,9 @@ def test_examples_with_lengths_of_their_own_are_not_cut():
     # 682 rows of 96 tokens.
     assert found.tokens_per_batch == 65_472
     assert "inputs of 96 cut 1.0%" in found.reasons[0]
-    assert found.gin_lines() == [
+    assert found.gin_lines("token_train_dataset_fn") == [
         "utils.run.sequence_length = {'inputs': 96, 'targets': 16}",
-        "mesh_train_dataset_fn.pack = False",
+        "token_train_dataset_fn.pack = False",
         "utils.run.batch_size = ('tokens_per_batch', 65472)",
     ]
 

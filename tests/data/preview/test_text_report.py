@@ -1,8 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 
-from code_t5.data.preview import number_report, text_report
+from fake_word_vocabulary import packed_arrays, reader
+
+from code_t5.data.preview import (
+    number_report,
+    packed_rows,
+    preview_config,
+    program,
+    text_report,
+)
 from code_t5.data.preview.terminal_style import Style
 
 _PLAIN, _COLOURED = Style(width=100), Style(is_coloured=True, width=100)
@@ -52,6 +61,27 @@ def test_nothing_reaches_the_terminal_but_colours(sample):
     assert "\x1b" not in left and "\x07" not in left
     assert left.replace("\n", "").isprintable()
     assert "\x1b" not in "\n".join(_lines(sample, _PLAIN))
+
+
+def test_names_of_features_and_of_the_task_are_written_harmlessly(sample):
+    evil = "labels\x1b[2J\x9b"
+    row = packed_rows.read_row(packed_arrays(**{evil: [[3, 4, 1]], "targets": [[3, 1]]}))
+    trial = dataclasses.replace(
+        sample.measured.given,
+        sequence_length={evil: 8, "targets": 8},
+        examples={evil: sample.measured.given.examples["inputs"]},
+    )
+    hostile = dataclasses.replace(
+        sample,
+        rows=[row],
+        readers={name: reader() for name in (evil, "targets")},
+        measured=dataclasses.replace(sample.measured, given=trial, window=trial),
+    )
+    lines = program._sample_lines(hostile, preview_config.PreviewConfig(), _PLAIN)
+    shown = "\n".join(lines)
+    assert shown.replace("\n", "").isprintable()
+    assert shown.startswith("small\u241b]0;evil\u2407_task\n")
+    assert shown.count("labels\u241b[2J\u27e8U+009B\u27e9") >= 6
 
 
 def test_numbers_are_those_of_the_rows(sample):

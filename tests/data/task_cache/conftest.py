@@ -6,7 +6,12 @@ import shutil
 
 import pytest
 
+from code_t5.data import token_model
+from code_t5.data.task_cache import shard_writer
 from code_t5.storage import fingerprints, shards, tfrecords
+from fakes import write_code_repositories
+from preprocessing import build as dataset_build
+from preprocessing import build_config
 
 
 def _lay_out_again(folder: pathlib.Path, *, split: str, num_shards: int) -> list[str]:
@@ -34,6 +39,21 @@ def copied_data_dir(small_data_dir, tmp_path):
     return pathlib.Path(shutil.copytree(small_data_dir, tmp_path / "copy"))
 
 
+@pytest.fixture(scope="session")
+def byte_level_data_dir(tmp_path_factory):
+    """The data set `small` with a byte-level vocabulary."""
+    folder = tmp_path_factory.mktemp("byte_level")
+    config = build_config.BuildConfig(
+        input_dir=str(write_code_repositories(folder / "in", num_repositories=30)),
+        data_dir=str(folder / "data"),
+        name="small",
+        num_workers=1,
+        vocabulary=build_config.VocabularyConfig(vocab_size=400, kind=token_model.BYTE_BPE),
+    )
+    dataset_build.build_dataset(config, clock=dataset_build.StageClock())
+    return folder / "data"
+
+
 @pytest.fixture
 def sharded_data_dir(copied_data_dir):
     """The same with four shards of training records."""
@@ -47,3 +67,16 @@ def sharded_data_dir(copied_data_dir):
     fields["fingerprint"] = fingerprints.hash_json("sharded")
     (folder / "manifest.json").write_text(json.dumps(fields))
     return copied_data_dir
+
+
+@pytest.fixture
+def encoded(monkeypatch):
+    """Names of the shards that are really written."""
+    names = []
+    original = shard_writer._write_shard
+    monkeypatch.setattr(
+        shard_writer,
+        "_write_shard",
+        lambda job, **kwargs: (names.append(job.name), original(job, **kwargs))[1],
+    )
+    return names

@@ -15,13 +15,9 @@ from small_build import tree_bytes
 
 from code_t5 import errors
 from code_t5.data import token_model
-from code_t5.data.ragged import Ragged
-from code_t5.data.task_cache import build, layout, unit_writer
+from code_t5.data.task_cache import build, layout, shard_writer
 from code_t5.storage import atomic, fingerprints, tfrecords
 from code_t5.token_cache import reader
-from fakes import write_code_repositories
-from preprocessing import build as dataset_build
-from preprocessing import build_config
 
 
 def _config(data_dir, output, **changes) -> build.CacheConfig:
@@ -79,7 +75,7 @@ def test_the_token_cache_holds_the_same_documents(sharded_data_dir, tmp_path):
         assert opened.sizes.tolist() == [len(source["text"]) for source in sources]
         for i, (repository, path, ids) in enumerate(_wanted_examples(sharded_data_dir, split)):
             assert opened.names(i) == (repository.decode(), path.decode())
-            assert opened.document(i).tolist() == list(ids)
+            assert opened.tokens[slice(*opened.offsets[i : i + 2])].tolist() == list(ids)
     fields = layout.read_task_manifest(tmp_path / "out/small")
     assert tokens.fingerprint == fields["fingerprint"]
 
@@ -87,8 +83,10 @@ def test_the_token_cache_holds_the_same_documents(sharded_data_dir, tmp_path):
 def test_the_manifest_has_size_and_hash_of_every_file_that_seqio_reads(small_data_dir, tmp_path):
     build.cache_tasks(_config(small_data_dir, tmp_path / "out"))
     fields = layout.read_task_manifest(tmp_path / "out/small")
-    files = {path.name: path for path in (tmp_path / "out/small").iterdir() if path.is_file()}
+    folder = tmp_path / "out/small"
+    files = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
     assert set(fields["sha256"]) == set(files) - {"manifest.json", "COMPLETED"}
+    assert {"tokens/manifest.json", "tokens/COMPLETED", "tokens/train.npy"} <= set(fields["sha256"])
     for name, sha256 in fields["sha256"].items():
         assert fingerprints.hash_file(files[name]) == sha256
         assert fields["sizes"][name] == files[name].stat().st_size
@@ -102,29 +100,6 @@ def test_the_number_of_workers_changes_no_byte(sharded_data_dir, tmp_path, num_w
     build.cache_tasks(_config(sharded_data_dir, tmp_path / "one"))
     build.cache_tasks(_config(sharded_data_dir, tmp_path / "many", num_workers=num_workers))
     assert tree_bytes(tmp_path / "one/small") == tree_bytes(tmp_path / "many/small")
-
-
-def test_batches_change_no_byte(sharded_data_dir, tmp_path, monkeypatch):
-    build.cache_tasks(_config(sharded_data_dir, tmp_path / "one"))
-    monkeypatch.setattr(unit_writer, "_BATCH_BYTES", 1)
-    build.cache_tasks(_config(sharded_data_dir, tmp_path / "many"))
-    assert tree_bytes(tmp_path / "one/small") == tree_bytes(tmp_path / "many/small")
-
-
-def test_golden_bytes_of_a_shard(tmp_path):
-    ids = Ragged.from_rows([[3, 300], []])
-    found = unit_writer.frame_examples(ids, repositories=[b"o/r", b""], paths=[b"a.py", b"b"])
-    assert [record.hex() for record in _unframed(found, tmp_path)] == [
-        "0a3d0a100a047061746812080a060a04612e70790a150a0a7265706f7369746f727912070a050a036f2f72"
-        "0a120a077461726765747312071a050a0303ac02",
-        "0a340a0d0a047061746812050a030a01620a120a0a7265706f7369746f727912040a020a00"
-        "0a0f0a077461726765747312041a020a00",
-    ]
-
-
-def _unframed(data, tmp_path):
-    (tmp_path / "records").write_bytes(data)
-    return list(tfrecords.read_records(tmp_path / "records"))
 
 
 def test_tasks_of_one_data_set_are_encoded_once_and_share_their_files(
@@ -187,9 +162,9 @@ build.cache_tasks(build.CacheConfig(
 
 # In the order in which a run comes to them, so that each gets further than the one before.
 _DEATHS = [
-    (0, "code_t5.data.task_cache.unit_writer:frame_examples"),
-    (2, "code_t5.data.task_cache.unit_writer:frame_examples"),
-    (1, "code_t5.data.task_cache.unit_writer:_write_marker"),
+    (0, "code_t5.data.task_cache.shard_writer:frame_examples"),
+    (2, "code_t5.data.task_cache.shard_writer:frame_examples"),
+    (1, "code_t5.data.task_cache.shard_writer:_write_marker"),
     (0, "code_t5.token_cache.writer:join_parts"),
     (0, "code_t5.token_cache.writer:_write_manifest"),
     (0, "code_t5.storage.manifest:write_manifest"),
@@ -209,37 +184,24 @@ def test_a_run_killed_at_eight_points_ends_with_the_same_bytes(sharded_data_dir,
     assert tree_bytes(tmp_path / "killed") == tree_bytes(tmp_path / "whole")
 
 
-def _interrupt(data_dir, output, *, units: int) -> pathlib.Path:
-    """Leaves what a run leaves that was killed after some units; returns where."""
-    where = "code_t5.data.task_cache.unit_writer:frame_examples"
-    command = [sys.executable, "-c", _KILLED, str(data_dir), str(output), str(units), where]
+def _interrupt(data_dir, output, *, jobs: int) -> pathlib.Path:
+    """Leaves what a run leaves that was killed after some jobs; returns where."""
+    where = "code_t5.data.task_cache.shard_writer:frame_examples"
+    command = [sys.executable, "-c", _KILLED, str(data_dir), str(output), str(jobs), where]
     done = subprocess.run(command, check=False, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     return output / ".caching/small"
 
 
-@pytest.fixture
-def encoded(monkeypatch):
-    """Names of the shards that are really written."""
-    names = []
-    original = unit_writer._write_shard
-    monkeypatch.setattr(
-        unit_writer,
-        "_write_shard",
-        lambda unit, **kwargs: (names.append(unit.name), original(unit, **kwargs))[1],
-    )
-    return names
-
-
 def test_shards_that_a_killed_run_finished_are_not_written_again(small_data_dir, tmp_path, encoded):
-    _interrupt(small_data_dir, tmp_path, units=4)
+    _interrupt(small_data_dir, tmp_path, jobs=4)
     build.cache_tasks(_config(small_data_dir, tmp_path))
     assert len(encoded) == 9 - 4
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "gone", "no part", "cut part", "marker"])
 def test_a_half_written_shard_or_part_is_written_again(small_data_dir, tmp_path, encoded, damage):
-    staging = _interrupt(small_data_dir, tmp_path / "out", units=4)
+    staging = _interrupt(small_data_dir, tmp_path / "out", jobs=4)
     build.cache_tasks(_config(small_data_dir, tmp_path / "whole"))
     encoded.clear()
     name = sorted(path.stem for path in (staging / "markers").iterdir())[1]
@@ -262,7 +224,7 @@ def test_a_half_written_shard_or_part_is_written_again(small_data_dir, tmp_path,
 
 
 def test_what_another_plan_left_is_thrown_away(copied_data_dir, tmp_path, encoded):
-    staging = _interrupt(copied_data_dir, tmp_path, units=4)
+    staging = _interrupt(copied_data_dir, tmp_path, jobs=4)
     (staging / "cache/stray").write_text("of the other plan")
     build.cache_tasks(_config(copied_data_dir, tmp_path, min_shards=2))
     assert len(encoded) == 6
@@ -281,56 +243,12 @@ def _spoil(folder: pathlib.Path, **changes) -> None:
     (folder / "manifest.json").write_text(json.dumps({**fields, **changes}))
 
 
-def test_another_cache_in_the_way_is_refused_and_stays(small_data_dir, tmp_path):
-    config = _config(small_data_dir, tmp_path)
-    build.cache_tasks(config)
-    parts = layout.read_task_manifest(tmp_path / "small")["fingerprint_parts"]
-    _spoil(tmp_path / "small", fingerprint_parts={**parts, "vocabulary": "0" * 64})
-    before = tree_bytes(tmp_path / "small")
-    with pytest.raises(errors.ArtifactError, match="its vocabulary is 0{64}, wanted .*--overwrite"):
-        build.cache_tasks(config)
-    assert tree_bytes(tmp_path / "small") == before
-    build.cache_tasks(dataclasses.replace(config, overwrite=True))
-    assert layout.read_task_manifest(tmp_path / "small")["fingerprint_parts"] == parts
-
-
-def test_another_versions_files_in_the_way_are_refused_and_stay(small_data_dir, tmp_path):
-    config = _config(small_data_dir, tmp_path)
-    build.cache_tasks(config)
-    _spoil(tmp_path / "small", format_version=2)
-    with pytest.raises(errors.ArtifactError, match="version 2; wanted .* version 1.*--overwrite"):
-        build.cache_tasks(config)
-    assert (tmp_path / "small/train.tfrecord-00000-of-00003").exists()
-
-
-def test_a_cache_of_beam_in_the_way_is_refused_and_stays(small_data_dir, tmp_path):
-    (tmp_path / "small").mkdir()
-    (tmp_path / "small/COMPLETED").write_text("tfrecord")
-    with pytest.raises(errors.ArtifactError, match="it has no manifest.json, so it is Beam's"):
-        build.cache_tasks(_config(small_data_dir, tmp_path))
-    assert (tmp_path / "small/COMPLETED").read_text() == "tfrecord"
-    (tmp_path / "empty/small").mkdir(parents=True)
-    build.cache_tasks(_config(small_data_dir, tmp_path / "empty"))
-    assert (tmp_path / "empty/small/COMPLETED").exists()
-
-
-def test_a_damaged_cache_is_no_donor(small_data_dir, tmp_path):
-    build.cache_tasks(_config(small_data_dir, tmp_path))
-    shard = tmp_path / "small/train.tfrecord-00000-of-00003"
-    shard.write_bytes(shard.read_bytes()[:-1])
-    with pytest.raises(errors.ArtifactError, match=r"train.tfrecord-00000-of-00003 has \d+ bytes"):
-        build.cache_tasks(_config(small_data_dir, tmp_path))
-    (outcome,) = build.cache_tasks(_config(small_data_dir, tmp_path, tasks=("small_prefix_lm",)))
-    assert outcome.how == "written"
-
-
-def test_overwriting_replaces_what_is_there_by_the_same_bytes(small_data_dir, tmp_path, encoded):
-    config = _config(small_data_dir, tmp_path, overwrite=True)
-    build.cache_tasks(config)
-    before = tree_bytes(tmp_path / "small")
-    build.cache_tasks(config)
-    assert len(encoded) == 18
-    assert tree_bytes(tmp_path / "small") == before
+@pytest.mark.parametrize("output", ["file/sub", "file/sub/deeper", "/proc/nope"])
+def test_an_output_where_no_directory_can_be_is_refused(small_data_dir, tmp_path, output):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(errors.InputError, match="where no directory can be made") as caught:
+        build.cache_tasks(_config(small_data_dir, tmp_path / output))
+    assert "\n" not in str(caught.value)
 
 
 def test_names_that_are_no_task_list_near_ones(small_data_dir, tmp_path):
@@ -415,8 +333,8 @@ def test_ids_above_uint16_are_cached(small_data_dir, tmp_path, monkeypatch):
             ids = self._encoder.encode(contents)
             return type(ids)((ids.values + 70_000).astype(np.int32), ids.offsets)
 
-    original = unit_writer._encoder
-    monkeypatch.setattr(unit_writer, "_encoder", lambda *args: Shifted(original(*args)))
+    original = shard_writer._encoder
+    monkeypatch.setattr(shard_writer, "_encoder", lambda *args: Shifted(original(*args)))
     build.cache_tasks(_config(small_data_dir, tmp_path))
     wanted = _wanted_examples(small_data_dir, "test")
     found = read_examples(tmp_path / "small", "test")
@@ -426,16 +344,9 @@ def test_ids_above_uint16_are_cached(small_data_dir, tmp_path, monkeypatch):
     assert tokens.tokens.tolist() == [i for _, _, ids in found for i in ids]
 
 
-def test_a_byte_level_vocabulary_is_cached_too(tmp_path):
-    tree = write_code_repositories(tmp_path / "in", num_repositories=12)
-    vocabulary = build_config.VocabularyConfig(vocab_size=400, kind=token_model.BYTE_BPE)
-    config = build_config.BuildConfig(
-        input_dir=str(tree), data_dir=str(tmp_path / "data"), name="small", num_workers=1,
-        vocabulary=vocabulary,
-    )  # fmt: skip
-    dataset_build.build_dataset(config, clock=dataset_build.StageClock())
-    build.cache_tasks(_config(tmp_path / "data", tmp_path / "out"))
-    wanted = _wanted_examples(tmp_path / "data", "train")
+def test_a_byte_level_vocabulary_is_cached_too(byte_level_data_dir, tmp_path):
+    build.cache_tasks(_config(byte_level_data_dir, tmp_path / "out"))
+    wanted = _wanted_examples(byte_level_data_dir, "train")
     assert len(wanted) > 20
     assert read_examples(tmp_path / "out/small", "train") == wanted
     parts = layout.read_task_manifest(tmp_path / "out/small")["fingerprint_parts"]

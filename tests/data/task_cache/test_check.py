@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
+import shutil
 
 import pytest
 from absl import logging
@@ -109,6 +111,69 @@ def test_a_half_written_shard_is_refused(cached):
     assert wanted in _refusal(cached)
     shard.unlink()
     assert "train.tfrecord-00001-of-00002 cannot be read (No such file" in _refusal(cached)
+
+
+def test_a_cache_without_its_tokens_is_refused_and_so_is_writing_it_without_overwrite(cached):
+    dataset, folder = cached
+    shutil.rmtree(folder / "tokens")
+    assert "tokens/COMPLETED cannot be read (No such file" in _refusal(cached)
+    config = build.CacheConfig(
+        tasks=(folder.name,), output_cache_dir=str(folder.parent), data_dir=dataset.data_dir,
+        num_workers=1, min_shards=2,
+    )  # fmt: skip
+    with pytest.raises(errors.ArtifactError, match="tokens/COMPLETED cannot.*add --overwrite"):
+        build.cache_tasks(config)
+    build.cache_tasks(dataclasses.replace(config, overwrite=True))
+    check.check_task_cache(folder, dataset=dataset)
+
+
+@pytest.mark.parametrize("sizes", [None, {}, [], "sizes"])
+def test_a_manifest_without_sizes_is_refused(cached, sizes):
+    _change(cached[1] / "manifest.json", sizes=sizes)
+    (cached[1] / "train.tfrecord-00001-of-00002").unlink()
+    assert "its manifest gives no sizes" in _refusal(cached)
+
+
+@pytest.mark.parametrize(
+    "name", ["train.tfrecord-00001-of-00002", "stats.test.json", "tokens/manifest.json"]
+)
+def test_a_manifest_without_the_size_of_a_file_is_refused(cached, name):
+    path = cached[1] / "manifest.json"
+    sizes = json.loads(path.read_text())["sizes"]
+    del sizes[name]
+    _change(path, sizes=sizes)
+    assert f"its manifest gives no size of {name}" in _refusal(cached)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"splits": None},
+        {"splits": {"train": {"num_examples": "45"}}},
+        {"splits": {"\x1b[2J": dict.fromkeys(["num_examples", "num_tokens", "max_tokens"], 1)}},
+    ],
+)
+def test_a_manifest_without_counts_is_refused(cached, changes):
+    _change(cached[1] / "manifest.json", **changes)
+    assert "its manifest gives no counts of its splits" in _refusal(cached)
+
+
+def test_a_fingerprint_that_is_not_that_of_its_parts_is_refused(cached):
+    _change(cached[1] / "manifest.json", fingerprint="3" * 64)
+    assert "fingerprint is not that of its fingerprint_parts" in _refusal(cached)
+
+
+def test_found_values_reach_no_terminal_as_they_stand(cached):
+    evil = "\x1b]0;owned\x07\u202e"
+    path = cached[1] / "manifest.json"
+    fields = json.loads(path.read_text())
+    _change(path, sizes={**fields["sizes"], evil: evil})
+    assert "\\x1b]0;owned\\x07\\u202e" in _refusal(cached)
+    _change(path, fingerprint_parts={**fields["fingerprint_parts"], "vocabulary": evil * 99})
+    message = _refusal(cached)
+    assert message.isprintable() and "\u202e" not in message
+    assert "its vocabulary is '\\x1b]0;owned\\x07" in message
+    assert len(message) < 1000
 
 
 def test_a_cache_of_beam_is_let_pass_with_a_warning(cached, caplog):

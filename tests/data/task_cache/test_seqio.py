@@ -46,18 +46,20 @@ def _task(data_dir, output):
     return seqio.TaskRegistry.get("small_prefix_lm")
 
 
-def test_it_holds_what_the_cache_of_seqios_own_program_holds(sharded_data_dir, tmp_path):
+@pytest.mark.parametrize("data_dir_name", ["sharded_data_dir", "byte_level_data_dir"])
+def test_it_holds_what_the_cache_of_seqios_own_program_holds(data_dir_name, request, tmp_path):
+    data_dir = request.getfixturevalue(data_dir_name)
     command = [
         *(sys.executable, "-m", "seqio.scripts.cache_tasks_main"),
         *("--module_import=code_t5", "--tasks=small_prefix_lm"),
         f"--output_cache_dir={tmp_path / 'theirs'}",
     ]
-    environment = {**os.environ, "CODE_T5_DATA_DIR": str(sharded_data_dir)}
+    environment = {**os.environ, "CODE_T5_DATA_DIR": str(data_dir)}
     done = subprocess.run(
         command, cwd=_ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    ours = _cache(sharded_data_dir, tmp_path / "ours")
+    ours = _cache(data_dir, tmp_path / "ours")
     theirs = tmp_path / "theirs/small_prefix_lm"
     names = {path.name for path in theirs.iterdir()}
     assert {path.name for path in ours.iterdir()} - names == {"manifest.json", "tokens"}

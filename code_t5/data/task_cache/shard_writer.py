@@ -1,8 +1,8 @@
 """Makes one output shard, and the same documents' part of the token cache.
 
-What is written depends on the unit alone, not on which worker writes it or when. A *marker* says
-that a unit is done: it is written after the shard and the part, so that an interrupted run goes on
-with the units that have none. Nothing is flushed to the disk before the whole cache is: a shard
+What is written depends on the job alone, not on which worker writes it or when. A *marker* says
+that a job is done: it is written after the shard and the part, so that an interrupted run goes on
+with the jobs that have none. Nothing is flushed to the disk before the whole cache is: a shard
 that does not hash to what its marker says, as after a power failure, is written again.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 from code_t5 import errors
 from code_t5.data import token_model, unit_encoder
 from code_t5.data.ragged import Ragged
-from code_t5.data.task_cache.units import Unit
+from code_t5.data.task_cache.shard_jobs import ShardJob
 from code_t5.storage import fingerprints, tfrecords, varints
 from code_t5.token_cache import parts
 
@@ -77,25 +77,48 @@ def _encoder(vocabulary_dir: str, fingerprint: str) -> unit_encoder.UnitEncoder:
 
 
 class _Documents(NamedTuple):
-    """Source files of a unit: contents, repositories and paths, all UTF-8."""
+    """Source files of a job: contents, repositories and paths, all UTF-8."""
 
     contents: list[bytes]
     repositories: list[bytes]
     paths: list[bytes]
 
 
-def _read_batches(unit: Unit) -> Iterator[_Documents]:
-    """Yields the source files of a unit, some megabytes at a time."""
+def _read_source(data: bytes, path: str) -> list[bytes]:
+    """Returns the features of one source record."""
+    try:
+        example = tfrecords.decode_example(data, names=_FEATURES)
+    except ValueError as error:
+        raise _unreadable(path, f"is no tf.train.Example ({error})") from error
+    found: list[bytes] = []
+    for name in _FEATURES:
+        # Data sets of other tools may not say where a file is from; without text there is no file.
+        value = example.get(name, b"" if name != "text" else None)
+        if not isinstance(value, bytes):
+            raise _unreadable(
+                path, f"has no {name}" if value is None else f"has a number as {name}"
+            )
+        found.append(value)
+    return found
+
+
+def _unreadable(path: str, found: str) -> errors.ArtifactError:
+    return errors.ArtifactError(
+        f"a record of {path} {found}; wanted the text, repository and path of a source file; "
+        "build the data set again with --overwrite"
+    )
+
+
+def _read_batches(job: ShardJob) -> Iterator[_Documents]:
+    """Yields the source files of a job, some megabytes at a time."""
     batch, size = _Documents([], [], []), 0
-    for stretch in unit.stretches:
+    for stretch in job.stretches:
         num_read = 0
         for data in tfrecords.read_records(
             stretch.path, start_byte=stretch.start_byte, num_records=stretch.num_records
         ):
-            example = tfrecords.decode_example(data, names=_FEATURES)
-            for name, values in zip(_FEATURES, batch):
-                value = example.get(name, b"")
-                values.append(value if isinstance(value, bytes) else b"")
+            for value, values in zip(_read_source(data, stretch.path), batch):
+                values.append(value)
             num_read += 1
             size += len(batch.contents[-1])
             if size >= _BATCH_BYTES:
@@ -143,13 +166,13 @@ def part_path(name: str, place: Place) -> pathlib.Path:
     return pathlib.Path(place.parts_dir, name)
 
 
-def _read_marker(unit: Unit, place: Place) -> Written | None:
-    """Returns what an earlier run wrote for the unit, if it is all there and unchanged."""
+def _read_marker(job: ShardJob, place: Place) -> Written | None:
+    """Returns what an earlier run wrote for the job, if it is all there and unchanged."""
     try:
-        fields = json.loads(pathlib.Path(place.markers_dir, f"{unit.name}.json").read_bytes())
+        fields = json.loads(pathlib.Path(place.markers_dir, f"{job.name}.json").read_bytes())
         written = Written(**fields)
-        sha256 = fingerprints.hash_file(pathlib.Path(place.cache_dir, unit.name))
-        num_tokens = parts.read_part_counts(part_path(unit.name, place)).num_tokens
+        sha256 = fingerprints.hash_file(pathlib.Path(place.cache_dir, job.name))
+        num_tokens = parts.read_part_counts(part_path(job.name, place)).num_tokens
     except (OSError, ValueError, TypeError, errors.ArtifactError):
         return None
     is_whole = sha256 == written.sha256 and num_tokens == written.num_tokens
@@ -163,11 +186,11 @@ def _write_marker(written: Written, place: Place) -> None:
     os.replace(temporary, target)
 
 
-def write_unit(unit: Unit, *, place: Place) -> Written:
+def write_shard(job: ShardJob, *, place: Place) -> Written:
     """Writes one shard and one part of the token cache, or finds that an earlier run did.
 
     Args:
-      unit: Which records.
+      job: Which records.
       place: Where to write.
 
     Returns:
@@ -177,24 +200,24 @@ def write_unit(unit: Unit, *, place: Place) -> Written:
       ArtifactError: The source, or the vocabulary, is damaged.
       InputError: A source file is not UTF-8.
     """
-    written = _read_marker(unit, place)
+    written = _read_marker(job, place)
     if written is None:
-        target = pathlib.Path(place.cache_dir, unit.name)
-        temporary = target.with_name(f".{unit.name}.tmp")
+        target = pathlib.Path(place.cache_dir, job.name)
+        temporary = target.with_name(f".{job.name}.tmp")
         with open(temporary, "wb") as file:
-            written = _write_shard(unit, place=place, file=file)
+            written = _write_shard(job, place=place, file=file)
         os.replace(temporary, target)
         _write_marker(written, place)
     return written
 
 
-def _write_shard(unit: Unit, *, place: Place, file: BinaryIO) -> Written:
-    """Encodes the unit's records into `file` and into a part of the token cache."""
+def _write_shard(job: ShardJob, *, place: Place, file: BinaryIO) -> Written:
+    """Encodes the job's records into `file` and into a part of the token cache."""
     encoder = _encoder(place.vocabulary_dir, place.vocabulary_fingerprint)
     digest, size_bytes = hashlib.sha256(), 0
     lengths = [np.zeros(0, dtype=np.int64)]
-    with parts.PartWriter(part_path(unit.name, place)) as part:
-        for batch in _read_batches(unit):
+    with parts.PartWriter(part_path(job.name, place)) as part:
+        for batch in _read_batches(job):
             ids = encoder.encode(batch.contents)
             lengths.append(ids.lengths)
             data = frame_examples(ids, repositories=batch.repositories, paths=batch.paths)
@@ -204,7 +227,7 @@ def _write_shard(unit: Unit, *, place: Place, file: BinaryIO) -> Written:
             part.append(ids, sizes=list(map(len, batch.contents)), names=_names(batch))
     counts = np.concatenate(lengths)
     return Written(
-        name=unit.name,
+        name=job.name,
         num_examples=len(counts),
         num_tokens=int(counts.sum()),
         max_tokens=int(counts.max(initial=0)),

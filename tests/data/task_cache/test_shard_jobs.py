@@ -6,7 +6,7 @@ import pytest
 
 from code_t5 import errors, parallel
 from code_t5.data import prepared
-from code_t5.data.task_cache import units
+from code_t5.data.task_cache import shard_jobs
 from code_t5.storage import tfrecords
 
 _POOL = parallel.WorkerPool(1)
@@ -14,7 +14,7 @@ _POOL = parallel.WorkerPool(1)
 
 def _plan(data_dir, min_shards):
     dataset = prepared.PreparedDataset("small", str(data_dir))
-    return units.plan_units(dataset, min_shards=min_shards, pool=_POOL)
+    return shard_jobs.plan_jobs(dataset, min_shards=min_shards, pool=_POOL)
 
 
 def _source(data_dir, split):
@@ -29,39 +29,39 @@ def _records(members):
     return [
         [
             data
-            for stretch in unit.stretches
+            for stretch in job.stretches
             for data in tfrecords.read_records(
                 stretch.path, start_byte=stretch.start_byte, num_records=stretch.num_records
             )
         ]
-        for unit in members
+        for job in members
     ]
 
 
 @pytest.mark.parametrize("min_shards", [1, 3, 5, 64, 100])
-def test_units_hold_every_record_once_and_in_order(sharded_data_dir, min_shards):
+def test_shard_jobs_hold_every_record_once_and_in_order(sharded_data_dir, min_shards):
     planned = _plan(sharded_data_dir, min_shards)
     assert set(planned) == {"train", "validation", "test"}
     for split, members in planned.items():
         wanted = _source(sharded_data_dir, split)
         num_sources = 4 if split == "train" else 1
-        assert [unit.shard_index for unit in members] == list(range(max(num_sources, min_shards)))
+        assert [job.shard_index for job in members] == list(range(max(num_sources, min_shards)))
         found = _records(members)
         assert [data for records in found for data in records] == wanted
         assert max(map(len, found)) - min(map(len, found)) <= 1
-        assert [unit.num_records for unit in members] == list(map(len, found))
-        assert sum(unit.size_bytes for unit in members) == sum(len(data) + 16 for data in wanted)
+        assert [job.num_records for job in members] == list(map(len, found))
+        assert sum(job.size_bytes for job in members) == sum(len(data) + 16 for data in wanted)
 
 
 def test_output_shards_have_the_names_that_seqio_looks_for(sharded_data_dir):
-    names = [unit.name for unit in _plan(sharded_data_dir, 2)["test"]]
+    names = [job.name for job in _plan(sharded_data_dir, 2)["test"]]
     assert names == ["test.tfrecord-00000-of-00002", "test.tfrecord-00001-of-00002"]
 
 
-def test_the_number_of_workers_changes_no_unit(sharded_data_dir):
+def test_the_number_of_workers_changes_no_job(sharded_data_dir):
     dataset = prepared.PreparedDataset("small", str(sharded_data_dir))
     with parallel.WorkerPool(2) as pool:
-        found = units.plan_units(dataset, min_shards=7, pool=pool)
+        found = shard_jobs.plan_jobs(dataset, min_shards=7, pool=pool)
     assert found == _plan(sharded_data_dir, 7)
 
 

@@ -1,4 +1,4 @@
-"""Cuts the splits of a prepared data set into units of work, one per output shard."""
+"""Cuts the splits of a prepared data set into shard jobs, one per output shard."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Stretch(NamedTuple):
     size_bytes: int
 
 
-class Unit(NamedTuple):
+class ShardJob(NamedTuple):
     """What one worker makes one output shard of.
 
     Attributes:
@@ -107,10 +107,23 @@ def _cut_split(
         first += length
 
 
-def plan_units(
+def count_shards(dataset: prepared.PreparedDataset, *, min_shards: int) -> dict[str, int]:
+    """Returns the number of output shards of each split.
+
+    Args:
+      dataset: The data set.
+      min_shards: Fewest of a split; there are never fewer than source shards.
+
+    Raises:
+      ArtifactError: The data set on disk is damaged.
+    """
+    return {s: max(len(lengths), min_shards) for s, lengths in _read_splits(dataset).items()}
+
+
+def plan_jobs(
     dataset: prepared.PreparedDataset, *, min_shards: int, pool: parallel.WorkerPool
-) -> dict[str, list[Unit]]:
-    """Cuts each split into as many units as seqio's own cache would have shards.
+) -> dict[str, list[ShardJob]]:
+    """Cuts each split into as many shard jobs as seqio's own cache would have shards.
 
     Args:
       dataset: The data set.
@@ -118,7 +131,7 @@ def plan_units(
       pool: Workers, who find where records begin.
 
     Returns:
-      By split, the units in order; together they hold every record once.
+      By split, the jobs in order; together they hold every record once.
 
     Raises:
       ArtifactError: The data set on disk is damaged.
@@ -136,12 +149,12 @@ def plan_units(
         sizes[split] = (num_sources, num_shards)
     _check_sources([path for path, _ in jobs], dataset)
     offsets = list(pool.map(_find_offsets_of, jobs))
-    units, first = {}, 0
+    jobs_of, first = {}, 0
     for split, (num_sources, num_shards) in sizes.items():
         found = list(zip(jobs[first : first + num_sources], offsets[first : first + num_sources]))
-        units[split] = list(_join(split, found=found, num_shards=num_shards))
+        jobs_of[split] = list(_join(split, found=found, num_shards=num_shards))
         first += num_sources
-    return units
+    return jobs_of
 
 
 def _check_sources(paths: Sequence[str], dataset: prepared.PreparedDataset) -> None:
@@ -155,8 +168,8 @@ def _check_sources(paths: Sequence[str], dataset: prepared.PreparedDataset) -> N
 
 def _join(
     split: str, *, found: Sequence[tuple[tuple[str, tuple[int, ...]], Any]], num_shards: int
-) -> Iterator[Unit]:
-    """Yields the units of a split from the cuts of its source shards."""
+) -> Iterator[ShardJob]:
+    """Yields the jobs of a split from the cuts of its source shards."""
     total = sum(records[-1] for (_, records), _ in found)
     cuts = [index * total // num_shards for index in range(num_shards + 1)]
     by_shard: list[list[Stretch]] = [[] for _ in range(num_shards)]
@@ -171,4 +184,4 @@ def _join(
             by_shard[shard_index].append(stretch)
         first += records[-1]
     for index, stretches in enumerate(by_shard):
-        yield Unit(split, index, num_shards, tuple(stretches))
+        yield ShardJob(split, index, num_shards, tuple(stretches))

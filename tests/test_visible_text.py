@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from code_t5.data.preview import visible_text
+from code_t5 import visible_text
 
 
 def _written(text):
