@@ -112,11 +112,14 @@ def publish_directory(temporary: PathLike, path: PathLike) -> None:
             if not file.is_symlink():
                 _fsync_path(file)
         _fsync_path(pathlib.Path(folder))
-    if target.exists():
+    if os.path.lexists(target):
         # One step: at no moment does the name stand for nothing.
         _exchange(source, target)
         _fsync_path(target.parent)
-        shutil.rmtree(source, ignore_errors=True)
+        if source.is_symlink():
+            source.unlink()
+        else:
+            shutil.rmtree(source, ignore_errors=True)
     else:
         os.rename(source, target)
         _fsync_path(target.parent)

@@ -101,3 +101,16 @@ def test_lock_of_a_killed_process_is_free(tmp_path):
     assert subprocess.run([sys.executable, "-c", _HOLDS, str(tmp_path / "l")]).returncode == -9
     with atomic.lock(tmp_path / "l", purpose="p"):
         assert (tmp_path / "l").exists()
+
+
+def test_a_link_at_the_name_is_replaced_and_what_it_points_to_stays(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/kept").write_text("kept")
+    for name, points_to in (("whole", "elsewhere"), ("dangling", "nowhere")):
+        (tmp_path / name).symlink_to(tmp_path / points_to)
+        with atomic.directory(tmp_path / name) as folder:
+            (folder / "new").write_text("new")
+        assert not (tmp_path / name).is_symlink()
+        assert (tmp_path / name / "new").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "elsewhere", "whole"]
+    assert (tmp_path / "elsewhere/kept").read_text() == "kept"

@@ -228,6 +228,9 @@ def _prepare_staging(
     parts: Mapping[str, str],
 ) -> shard_writer.Place:
     """Keeps what an interrupted run of the same plan did, and nothing else."""
+    if staging.is_symlink():
+        # What it points to is not ours to write to, nor to clean up.
+        staging.unlink()
     place = shard_writer.Place(
         cache_dir=str(staging / "cache"),
         parts_dir=str(staging / "parts"),

@@ -232,6 +232,16 @@ def test_what_another_plan_left_is_thrown_away(copied_data_dir, tmp_path, encode
     assert not (tmp_path / "small/train.tfrecord-00000-of-00003").exists()
 
 
+def test_a_link_in_the_place_of_unfinished_work_is_not_followed(small_data_dir, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/.kept.tmp").write_text("kept")
+    (tmp_path / "out/.caching").mkdir(parents=True)
+    (tmp_path / "out/.caching/small").symlink_to(tmp_path / "elsewhere")
+    build.cache_tasks(_config(small_data_dir, tmp_path / "out"))
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == [".kept.tmp"]
+    assert (tmp_path / "out/small/COMPLETED").is_file()
+
+
 def test_a_second_run_is_refused_while_one_writes(small_data_dir, tmp_path):
     with atomic.lock(tmp_path / ".caching/small.lock", purpose="caching small"):
         with pytest.raises(errors.BusyError, match="another process holds .*caching small"):
