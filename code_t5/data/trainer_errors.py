@@ -26,6 +26,12 @@ def trainer_flags() -> flags.FlagValues | None:
     return values if is_trainer else None
 
 
+def _behind(error: Exception) -> errors.CodeT5Error | None:
+    """Returns the error of ours that TensorFlow reports as one of its own; None for any other."""
+    is_tensorflows = type(error).__module__.startswith("tensorflow.")
+    return pipeline_calls.first_error() if is_tensorflows else None
+
+
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turns our errors into the end of the program, in the trainer alone.
@@ -41,7 +47,7 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        ours = error if isinstance(error, errors.CodeT5Error) else pipeline_calls.first_error()
+        ours = error if isinstance(error, errors.CodeT5Error) else _behind(error)
         if ours is None or trainer_flags() is None:
             raise
         message = str(ours).partition(_GIN_LINES)[0]

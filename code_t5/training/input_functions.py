@@ -241,6 +241,18 @@ def _batches(
     return batches.prefetch(tf.data.experimental.AUTOTUNE)
 
 
+def _resumed(
+    make_rows: Callable[..., tf.data.Dataset], point: ResumePoint
+) -> Callable[..., tf.data.Dataset]:
+    """Has rows go on at a point, and refuses what cannot be read, even if no step is left."""
+    logging.info("The data goes on at row %d", point.first_row)
+    make_rows = functools.partial(make_rows, **{_RESUME: point})
+    # In a graph of its own: there is no model yet.
+    with tf.Graph().as_default():
+        make_rows()
+    return make_rows
+
+
 @gin.configurable
 def resumable_train_model(
     estimator: Any,
@@ -278,17 +290,16 @@ def resumable_train_model(
     step = _trained_steps(estimator)
     num_seen = max(0, step - seen_data_init_step)
     rows_per_step = batch_size * (ensemble_inputs or 1)
+    make_rows = functools.partial(
+        train_dataset_fn,
+        sequence_length=sequence_length,
+        vocabulary=vocabulary,
+        dataset_split=dataset_split,
+    )
     if _is_resumable(train_dataset_fn):
         point = ResumePoint(num_seen * rows_per_step, rows_per_step, estimator.model_dir)
-        train_dataset_fn = functools.partial(train_dataset_fn, **{_RESUME: point})
+        make_rows = _resumed(make_rows, point)
         skip_seen_data = checkpoint_input_pipeline = False
-        logging.info("The data goes on at row %d, for step %d", point.first_row, step)
-        # Once before there is a model: what cannot be read is refused now, even if no step is left.
-        with tf.Graph().as_default():
-            train_dataset_fn(
-                sequence_length=sequence_length, vocabulary=vocabulary, dataset_split=dataset_split
-            )
-
     # A pipeline whose state is saved can hold no Python function.
     log = None
     if log_fill_every_steps and not checkpoint_input_pipeline:
@@ -297,12 +308,9 @@ def resumable_train_model(
 
     def input_fn(params: Mapping[str, Any]) -> tf.data.Dataset:
         del params
-        rows = train_dataset_fn(
-            sequence_length=sequence_length, vocabulary=vocabulary, dataset_split=dataset_split
-        )
-        return _batches(rows, size=rows_per_step, num_skipped=num_skipped, log=log)
+        return _batches(make_rows(), size=rows_per_step, num_skipped=num_skipped, log=log)
 
-    hook_class = tf.data.experimental.CheckpointInputPipelineHook
-    hooks = [hook_class(estimator)] if checkpoint_input_pipeline else []
+    hook = tf.data.experimental.CheckpointInputPipelineHook
+    hooks = [hook(estimator)] if checkpoint_input_pipeline else []
     with trainer_errors.one_line_errors():
         estimator.train(input_fn=input_fn, max_steps=train_steps, hooks=hooks)

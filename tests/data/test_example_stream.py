@@ -93,7 +93,8 @@ def mixed_stream(rates, *, seed=0):
 
 
 @pytest.mark.parametrize(
-    "rates", [[1.0], [1, 1], [3, 1], [0.2, 0.3, 0.5], [1e6, 1, 7, 1e3, 2.5], [1e-9, 1.0], [8e307, 8e307]]
+    "rates",
+    [[1.0], [1, 1], [3, 1], [0.2, 0.3, 0.5], [1e6, 1, 7, 1e3, 2.5], [1e-9, 1.0], [8e307, 8e307]],
 )
 def test_members_have_their_shares_after_any_number_of_rounds(rates):
     stream, _ = mixed_stream(rates)

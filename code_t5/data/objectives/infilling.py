@@ -30,8 +30,9 @@ CHARACTERS, LINES, AST = "characters", "lines", "ast"
 UNITS = (CHARACTERS, LINES, AST)
 
 # Cutting a word gives more tokens than the word has: so many are kept free, and borders between
-# windows move back by so many for a line end, or by an eighth of the room where that is less.
-_MOST_SPARE, _MOST_SLACK, _SHARE = 16, 64, 8
+# windows move back by so many for a line end, or by an eighth of the room where that is less, but
+# by enough for the first byte of a character.
+_MOST_SPARE, _MOST_SLACK, _LEAST_SLACK, _SHARE = 16, 64, 3, 8
 # What is drawn from a key.
 _IS_INFILLING, _IS_SUFFIX_FIRST, _PLACE, _OTHER_PLACE, _AGAIN, _NODE = range(6)
 
@@ -51,7 +52,7 @@ class Infilling(Objective):
     """
 
     name: ClassVar[str] = "infilling"
-    least_inputs: ClassVar[int] = 8
+    least_inputs: ClassVar[int] = 12
     least_targets: ClassVar[int] = 4
     # 2: windows that are indented by tabs, and files with a byte order mark, are parsed rightly.
     version: ClassVar[int] = 2
@@ -90,7 +91,7 @@ class Infilling(Objective):
             )
         self._spare = min(_MOST_SPARE, self.targets_room // _SHARE)
         room = self.inputs_room - 2 - min(_MOST_SPARE, self.inputs_room // _SHARE)
-        self._slack = max(1, min(_MOST_SLACK, room // _SHARE))
+        self._slack = max(_LEAST_SLACK, min(_MOST_SLACK, room // _SHARE))
         self.window = room - self._slack
         self._tables = token_tables.TokenTables(model)
 
