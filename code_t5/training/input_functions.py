@@ -290,7 +290,7 @@ def resumable_train_model(
     step = _trained_steps(estimator)
     num_seen = max(0, step - seen_data_init_step)
     rows_per_step = batch_size * (ensemble_inputs or 1)
-    make_rows = functools.partial(
+    make_rows: Callable[..., tf.data.Dataset] = functools.partial(
         train_dataset_fn,
         sequence_length=sequence_length,
         vocabulary=vocabulary,

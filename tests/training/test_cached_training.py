@@ -72,8 +72,8 @@ def test_a_mixture_that_a_gin_file_defines_is_trained_gone_on_with_and_evaluated
     places = {"data_dir": data_dir_without_files, "cache_dir": cache_dir}
     model_dir = tmp_path / "model"
     for num_steps, words in (
-        (3, "The data goes on at row 0, for step 0"),
-        (5, "The data goes on at row 12, for step 3"),
+        (3, "The data goes on at row 0"),
+        (5, "The data goes on at row 12"),
     ):
         log = run_trainer(
             model_dir,
