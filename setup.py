@@ -146,7 +146,7 @@ setup(
                 "preprocessing/html_report",
             )
             for path in data_paths(folder, below="preprocessing")
-        ]
+        ],
     },
     data_files=gin_data_files(),
     install_requires=BASE,
