@@ -94,7 +94,7 @@ class Branch(NamedTuple):
     def has_own_metadata(self) -> bool:
         """Whether no folder on the way to `paths_json` is a symbolic link."""
         folder = self.paths_json.parent
-        return not any(path.is_symlink() for path in (folder, *folder.parents[:3]))
+        return not any(path.is_symlink() for path in (folder, *list(folder.parents)[:3]))
 
     @property
     def paths_json(self) -> pathlib.Path:
