@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
+from code_t5.data.task_cache import build
 from code_t5.storage import tfrecords
 
 
@@ -20,3 +22,15 @@ def read_examples(folder: pathlib.Path, split: str) -> list[tuple[bytes, bytes, 
             (name,) = feature["path"].bytes_list.value
             found.append((repository, name, tuple(feature["targets"].int64_list.value)))
     return found
+
+
+def small_cache_config(data_dir, output, **changes) -> build.CacheConfig:
+    """Caches the Task `small` in one process, three shards a split, unless told otherwise."""
+    config = build.CacheConfig(
+        tasks=("small",),
+        output_cache_dir=str(output),
+        data_dir=str(data_dir),
+        num_workers=1,
+        min_shards=3,
+    )
+    return dataclasses.replace(config, **changes)

@@ -263,6 +263,11 @@ def find_definitions(name: str, *, known: Collection[str] = ()) -> list[MixtureD
     found: dict[str, MixtureDefinition] = {}
 
     def visit(one: str, above: dict[str, str]) -> None:
+        """Adds a definition behind those of its members.
+
+        Raises:
+          InputError: It contains itself, or is not what it should be.
+        """
         definition = None if one in found else find_definition(one, known=known)
         if definition is None:
             return

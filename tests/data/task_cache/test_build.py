@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -10,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from cached_examples import read_examples
+from cached_examples import read_examples, small_cache_config
 from small_build import tree_bytes
 
 from code_t5 import errors
@@ -18,17 +17,6 @@ from code_t5.data import token_model
 from code_t5.data.task_cache import build, layout, shard_writer
 from code_t5.storage import atomic, fingerprints, tfrecords
 from code_t5.token_cache import reader
-
-
-def _config(data_dir, output, **changes) -> build.CacheConfig:
-    config = build.CacheConfig(
-        tasks=("small",),
-        output_cache_dir=str(output),
-        data_dir=str(data_dir),
-        num_workers=1,
-        min_shards=3,
-    )
-    return dataclasses.replace(config, **changes)
 
 
 def _source(data_dir, split):
@@ -49,7 +37,7 @@ def _wanted_examples(data_dir, split):
 
 
 def test_examples_are_the_ids_of_each_file_in_the_order_of_the_data_set(sharded_data_dir, tmp_path):
-    (outcome,) = build.cache_tasks(_config(sharded_data_dir, tmp_path / "out"))
+    (outcome,) = build.cache_tasks(small_cache_config(sharded_data_dir, tmp_path / "out"))
     assert outcome.how == "written"
     for split in ("train", "validation", "test"):
         wanted = _wanted_examples(sharded_data_dir, split)
@@ -66,7 +54,7 @@ def test_examples_are_the_ids_of_each_file_in_the_order_of_the_data_set(sharded_
 
 
 def test_the_token_cache_holds_the_same_documents(sharded_data_dir, tmp_path):
-    build.cache_tasks(_config(sharded_data_dir, tmp_path / "out"))
+    build.cache_tasks(small_cache_config(sharded_data_dir, tmp_path / "out"))
     tokens = reader.TokenCacheReader(tmp_path / "out/small/tokens")
     tokens.verify()
     for split in ("train", "validation", "test"):
@@ -81,7 +69,7 @@ def test_the_token_cache_holds_the_same_documents(sharded_data_dir, tmp_path):
 
 
 def test_the_manifest_has_size_and_hash_of_every_file_that_seqio_reads(small_data_dir, tmp_path):
-    build.cache_tasks(_config(small_data_dir, tmp_path / "out"))
+    build.cache_tasks(small_cache_config(small_data_dir, tmp_path / "out"))
     fields = layout.read_task_manifest(tmp_path / "out/small")
     folder = tmp_path / "out/small"
     files = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
@@ -97,8 +85,10 @@ def test_the_manifest_has_size_and_hash_of_every_file_that_seqio_reads(small_dat
 
 @pytest.mark.parametrize("num_workers", [2, 3])
 def test_the_number_of_workers_changes_no_byte(sharded_data_dir, tmp_path, num_workers):
-    build.cache_tasks(_config(sharded_data_dir, tmp_path / "one"))
-    build.cache_tasks(_config(sharded_data_dir, tmp_path / "many", num_workers=num_workers))
+    build.cache_tasks(small_cache_config(sharded_data_dir, tmp_path / "one"))
+    build.cache_tasks(
+        small_cache_config(sharded_data_dir, tmp_path / "many", num_workers=num_workers)
+    )
     assert tree_bytes(tmp_path / "one/small") == tree_bytes(tmp_path / "many/small")
 
 
@@ -106,13 +96,13 @@ def test_tasks_of_one_data_set_are_encoded_once_and_share_their_files(
     small_data_dir, tmp_path, encoded
 ):
     names = ("small", "small_prefix_lm", "small")
-    outcomes = build.cache_tasks(_config(small_data_dir, tmp_path, tasks=names))
+    outcomes = build.cache_tasks(small_cache_config(small_data_dir, tmp_path, tasks=names))
     assert [(o.task, o.how) for o in outcomes] == [
         ("small", "written"), ("small_prefix_lm", "linked"),
     ]  # fmt: skip
     assert len(encoded) == 9
     again = build.cache_tasks(
-        _config(small_data_dir, tmp_path, tasks=("small_span_corruption", "small"))
+        small_cache_config(small_data_dir, tmp_path, tasks=("small_span_corruption", "small"))
     )
     assert [(o.task, o.how) for o in again] == [
         ("small_span_corruption", "linked"), ("small", "was there"),
@@ -130,12 +120,14 @@ def test_files_are_copied_where_they_cannot_be_linked(small_data_dir, tmp_path, 
         raise OSError("no links here")
 
     monkeypatch.setattr(os, "link", refuse)
-    build.cache_tasks(_config(small_data_dir, tmp_path, tasks=("small", "small_prefix_lm")))
+    build.cache_tasks(
+        small_cache_config(small_data_dir, tmp_path, tasks=("small", "small_prefix_lm"))
+    )
     assert tree_bytes(tmp_path / "small_prefix_lm") == tree_bytes(tmp_path / "small")
 
 
 def test_nothing_but_caches_and_a_lock_is_left(small_data_dir, tmp_path):
-    build.cache_tasks(_config(small_data_dir, tmp_path / "out"))
+    build.cache_tasks(small_cache_config(small_data_dir, tmp_path / "out"))
     assert {path.name for path in (tmp_path / "out").iterdir()} == {".caching", "small"}
     assert [path.name for path in (tmp_path / "out/.caching").iterdir()] == ["small.lock"]
 
@@ -179,8 +171,8 @@ def test_a_run_killed_at_eight_points_ends_with_the_same_bytes(sharded_data_dir,
         done = subprocess.run([*command, str(count), where], check=False, capture_output=True)
         assert done.returncode == -signal.SIGKILL, (where, done.stderr)
         assert not (tmp_path / "killed/small").exists()
-    build.cache_tasks(_config(sharded_data_dir, tmp_path / "killed"))
-    build.cache_tasks(_config(sharded_data_dir, tmp_path / "whole"))
+    build.cache_tasks(small_cache_config(sharded_data_dir, tmp_path / "killed"))
+    build.cache_tasks(small_cache_config(sharded_data_dir, tmp_path / "whole"))
     assert tree_bytes(tmp_path / "killed") == tree_bytes(tmp_path / "whole")
 
 
@@ -195,14 +187,14 @@ def _interrupt(data_dir, output, *, jobs: int) -> pathlib.Path:
 
 def test_shards_that_a_killed_run_finished_are_not_written_again(small_data_dir, tmp_path, encoded):
     _interrupt(small_data_dir, tmp_path, jobs=4)
-    build.cache_tasks(_config(small_data_dir, tmp_path))
+    build.cache_tasks(small_cache_config(small_data_dir, tmp_path))
     assert len(encoded) == 9 - 4
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "gone", "no part", "cut part", "marker"])
 def test_a_half_written_shard_or_part_is_written_again(small_data_dir, tmp_path, encoded, damage):
     staging = _interrupt(small_data_dir, tmp_path / "out", jobs=4)
-    build.cache_tasks(_config(small_data_dir, tmp_path / "whole"))
+    build.cache_tasks(small_cache_config(small_data_dir, tmp_path / "whole"))
     encoded.clear()
     name = sorted(path.stem for path in (staging / "markers").iterdir())[1]
     shard, part = staging / "cache" / name, staging / "parts" / name
@@ -217,7 +209,7 @@ def test_a_half_written_shard_or_part_is_written_again(small_data_dir, tmp_path,
         (staging / "markers" / f"{name}.json").write_bytes(b"")
     else:
         path.unlink()
-    build.cache_tasks(_config(small_data_dir, tmp_path / "out"))
+    build.cache_tasks(small_cache_config(small_data_dir, tmp_path / "out"))
     assert name in encoded
     assert len(encoded) == 9 - 3
     assert tree_bytes(tmp_path / "out") == tree_bytes(tmp_path / "whole")
@@ -226,7 +218,7 @@ def test_a_half_written_shard_or_part_is_written_again(small_data_dir, tmp_path,
 def test_what_another_plan_left_is_thrown_away(copied_data_dir, tmp_path, encoded):
     staging = _interrupt(copied_data_dir, tmp_path, jobs=4)
     (staging / "cache/stray").write_text("of the other plan")
-    build.cache_tasks(_config(copied_data_dir, tmp_path, min_shards=2))
+    build.cache_tasks(small_cache_config(copied_data_dir, tmp_path, min_shards=2))
     assert len(encoded) == 6
     assert not (tmp_path / "small/stray").exists()
     assert not (tmp_path / "small/train.tfrecord-00000-of-00003").exists()
@@ -237,7 +229,7 @@ def test_a_link_in_the_place_of_unfinished_work_is_not_followed(small_data_dir, 
     (tmp_path / "elsewhere/.kept.tmp").write_text("kept")
     (tmp_path / "out/.caching").mkdir(parents=True)
     (tmp_path / "out/.caching/small").symlink_to(tmp_path / "elsewhere")
-    build.cache_tasks(_config(small_data_dir, tmp_path / "out"))
+    build.cache_tasks(small_cache_config(small_data_dir, tmp_path / "out"))
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == [".kept.tmp"]
     assert (tmp_path / "out/small/COMPLETED").is_file()
 
@@ -245,7 +237,7 @@ def test_a_link_in_the_place_of_unfinished_work_is_not_followed(small_data_dir, 
 def test_a_second_run_is_refused_while_one_writes(small_data_dir, tmp_path):
     with atomic.lock(tmp_path / ".caching/small.lock", purpose="caching small"):
         with pytest.raises(errors.BusyError, match="another process holds .*caching small"):
-            build.cache_tasks(_config(small_data_dir, tmp_path))
+            build.cache_tasks(small_cache_config(small_data_dir, tmp_path))
 
 
 def _spoil(folder: pathlib.Path, **changes) -> None:
@@ -257,33 +249,33 @@ def _spoil(folder: pathlib.Path, **changes) -> None:
 def test_an_output_where_no_directory_can_be_is_refused(small_data_dir, tmp_path, output):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(errors.InputError, match="where no directory can be made") as caught:
-        build.cache_tasks(_config(small_data_dir, tmp_path / output))
+        build.cache_tasks(small_cache_config(small_data_dir, tmp_path / output))
     assert "\n" not in str(caught.value)
 
 
 def test_names_that_are_no_task_list_near_ones(small_data_dir, tmp_path):
     for name, near in (("smal_prefix_lm", "small_prefix_lm"), ("smalll", "small")):
         with pytest.raises(errors.InputError) as caught:
-            build.cache_tasks(_config(small_data_dir, tmp_path, tasks=("small", name)))
+            build.cache_tasks(small_cache_config(small_data_dir, tmp_path, tasks=("small", name)))
         message = str(caught.value)
         assert message.startswith(f"{name!r} is no Task; wanted one of the data sets under ")
         assert "(small), alone or followed by one of _prefix_lm, " in message
         assert f"another --data_dir; did you mean {near}" in message
         assert "\n" not in message
     with pytest.raises(errors.InputError, match="no Task was given"):
-        build.cache_tasks(_config(small_data_dir, tmp_path, tasks=()))
+        build.cache_tasks(small_cache_config(small_data_dir, tmp_path, tasks=()))
     assert not (tmp_path / "small").exists()
 
 
 def test_an_output_that_is_a_file_is_refused(small_data_dir, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(errors.InputError, match="file, which is a file; wanted a directory"):
-        build.cache_tasks(_config(small_data_dir, tmp_path / "file"))
+        build.cache_tasks(small_cache_config(small_data_dir, tmp_path / "file"))
     assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_published_data_set_that_is_not_built_names_the_command(small_data_dir, tmp_path):
-    config = _config(small_data_dir, tmp_path, tasks=("small", "fl_py_10stars_2019"))
+    config = small_cache_config(small_data_dir, tmp_path, tasks=("small", "fl_py_10stars_2019"))
     with pytest.raises(errors.NotBuiltError, match="build it with: python -m preprocessing.build"):
         build.cache_tasks(config)
     assert not (tmp_path / "small").exists()
@@ -295,7 +287,7 @@ def test_a_damaged_source_is_refused_and_nothing_is_published(copied_data_dir, t
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
     with pytest.raises(errors.ArtifactError, match="is damaged at byte"):
-        build.cache_tasks(_config(copied_data_dir, tmp_path / "out"))
+        build.cache_tasks(small_cache_config(copied_data_dir, tmp_path / "out"))
     assert not (tmp_path / "out/small").exists()
 
 
@@ -303,7 +295,7 @@ def test_a_data_set_and_another_vocabulary_are_refused(copied_data_dir, tmp_path
     path = copied_data_dir / "flcc/small/2.0.0/manifest.json"
     _spoil(path.parent, vocabulary_fingerprint="0" * 64)
     with pytest.raises(errors.VocabularyMismatchError, match="was checked with the vocabulary 00"):
-        build.cache_tasks(_config(copied_data_dir, tmp_path / "out"))
+        build.cache_tasks(small_cache_config(copied_data_dir, tmp_path / "out"))
 
 
 _FULL_DISK = r"""
@@ -345,7 +337,7 @@ def test_ids_above_uint16_are_cached(small_data_dir, tmp_path, monkeypatch):
 
     original = shard_writer._encoder
     monkeypatch.setattr(shard_writer, "_encoder", lambda *args: Shifted(original(*args)))
-    build.cache_tasks(_config(small_data_dir, tmp_path))
+    build.cache_tasks(small_cache_config(small_data_dir, tmp_path))
     wanted = _wanted_examples(small_data_dir, "test")
     found = read_examples(tmp_path / "small", "test")
     assert [ids for _, _, ids in found] == [tuple(i + 70_000 for i in ids) for _, _, ids in wanted]
@@ -355,7 +347,7 @@ def test_ids_above_uint16_are_cached(small_data_dir, tmp_path, monkeypatch):
 
 
 def test_a_byte_level_vocabulary_is_cached_too(byte_level_data_dir, tmp_path):
-    build.cache_tasks(_config(byte_level_data_dir, tmp_path / "out"))
+    build.cache_tasks(small_cache_config(byte_level_data_dir, tmp_path / "out"))
     wanted = _wanted_examples(byte_level_data_dir, "train")
     assert len(wanted) > 20
     assert read_examples(tmp_path / "out/small", "train") == wanted

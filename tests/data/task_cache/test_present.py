@@ -8,21 +8,11 @@ import pathlib
 import shutil
 
 import pytest
+from cached_examples import small_cache_config
 from small_build import tree_bytes
 
 from code_t5 import errors
 from code_t5.data.task_cache import build, layout
-
-
-def _config(data_dir, output, **changes) -> build.CacheConfig:
-    config = build.CacheConfig(
-        tasks=("small",),
-        output_cache_dir=str(output),
-        data_dir=str(data_dir),
-        num_workers=1,
-        min_shards=3,
-    )
-    return dataclasses.replace(config, **changes)
 
 
 def _flipped(data: bytes) -> bytes:
@@ -36,7 +26,7 @@ def _spoil(folder: pathlib.Path, **changes) -> None:
 
 
 def test_another_cache_in_the_way_is_refused_and_stays(small_data_dir, tmp_path):
-    config = _config(small_data_dir, tmp_path)
+    config = small_cache_config(small_data_dir, tmp_path)
     build.cache_tasks(config)
     parts = layout.read_task_manifest(tmp_path / "small")["fingerprint_parts"]
     _spoil(tmp_path / "small", fingerprint_parts={**parts, "vocabulary": "0" * 64})
@@ -49,7 +39,7 @@ def test_another_cache_in_the_way_is_refused_and_stays(small_data_dir, tmp_path)
 
 
 def test_another_versions_files_in_the_way_are_refused_and_stay(small_data_dir, tmp_path):
-    config = _config(small_data_dir, tmp_path)
+    config = small_cache_config(small_data_dir, tmp_path)
     build.cache_tasks(config)
     _spoil(tmp_path / "small", format_version=2)
     with pytest.raises(errors.ArtifactError, match="version 2; wanted .* version 1.*--overwrite"):
@@ -61,25 +51,27 @@ def test_a_cache_of_beam_in_the_way_is_refused_and_stays(small_data_dir, tmp_pat
     (tmp_path / "small").mkdir()
     (tmp_path / "small/COMPLETED").write_text("tfrecord")
     with pytest.raises(errors.ArtifactError, match="it has no manifest.json, so it is Beam's"):
-        build.cache_tasks(_config(small_data_dir, tmp_path))
+        build.cache_tasks(small_cache_config(small_data_dir, tmp_path))
     assert (tmp_path / "small/COMPLETED").read_text() == "tfrecord"
     (tmp_path / "empty/small").mkdir(parents=True)
-    build.cache_tasks(_config(small_data_dir, tmp_path / "empty"))
+    build.cache_tasks(small_cache_config(small_data_dir, tmp_path / "empty"))
     assert (tmp_path / "empty/small/COMPLETED").exists()
 
 
 def test_a_damaged_cache_is_no_donor(small_data_dir, tmp_path):
-    build.cache_tasks(_config(small_data_dir, tmp_path))
+    build.cache_tasks(small_cache_config(small_data_dir, tmp_path))
     shard = tmp_path / "small/train.tfrecord-00000-of-00003"
     shard.write_bytes(shard.read_bytes()[:-1])
     with pytest.raises(errors.ArtifactError, match=r"train.tfrecord-00000-of-00003 has \d+ bytes"):
-        build.cache_tasks(_config(small_data_dir, tmp_path))
-    (outcome,) = build.cache_tasks(_config(small_data_dir, tmp_path, tasks=("small_prefix_lm",)))
+        build.cache_tasks(small_cache_config(small_data_dir, tmp_path))
+    (outcome,) = build.cache_tasks(
+        small_cache_config(small_data_dir, tmp_path, tasks=("small_prefix_lm",))
+    )
     assert outcome.how == "written"
 
 
 def test_overwriting_replaces_what_is_there_by_the_same_bytes(small_data_dir, tmp_path, encoded):
-    config = _config(small_data_dir, tmp_path, overwrite=True)
+    config = small_cache_config(small_data_dir, tmp_path, overwrite=True)
     build.cache_tasks(config)
     before = tree_bytes(tmp_path / "small")
     build.cache_tasks(config)
@@ -90,7 +82,7 @@ def test_overwriting_replaces_what_is_there_by_the_same_bytes(small_data_dir, tm
 def test_overwriting_a_second_task_links_to_the_equal_cache_of_the_first(
     small_data_dir, tmp_path, encoded
 ):
-    first = _config(small_data_dir, tmp_path, overwrite=True)
+    first = small_cache_config(small_data_dir, tmp_path, overwrite=True)
     second = dataclasses.replace(first, tasks=("small_prefix_lm",))
     build.cache_tasks(first)
     assert [o.how for o in build.cache_tasks(second)] == ["linked"]
@@ -101,7 +93,7 @@ def test_overwriting_a_second_task_links_to_the_equal_cache_of_the_first(
 def test_overwriting_links_to_no_cache_with_other_shards_or_other_bytes(
     small_data_dir, tmp_path, encoded
 ):
-    first = _config(small_data_dir, tmp_path)
+    first = small_cache_config(small_data_dir, tmp_path)
     build.cache_tasks(first)
     second = dataclasses.replace(first, tasks=("small_prefix_lm",), overwrite=True)
     (outcome,) = build.cache_tasks(dataclasses.replace(second, min_shards=2))

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import pytest
+from cached_examples import small_cache_config
 from small_build import tree_bytes
 
 from code_t5 import errors
 from code_t5.data.ragged import Ragged
 from code_t5.data.task_cache import build, shard_writer
 from code_t5.storage import tfrecords
-
-
-def _config(data_dir, output, **changes) -> build.CacheConfig:
-    config = build.CacheConfig(
-        tasks=("small",),
-        output_cache_dir=str(output),
-        data_dir=str(data_dir),
-        num_workers=1,
-        min_shards=3,
-    )
-    return dataclasses.replace(config, **changes)
 
 
 def test_golden_bytes_of_a_shard(tmp_path):
@@ -42,9 +31,9 @@ def _unframed(data, tmp_path):
 
 
 def test_batches_change_no_byte(sharded_data_dir, tmp_path, monkeypatch):
-    build.cache_tasks(_config(sharded_data_dir, tmp_path / "one"))
+    build.cache_tasks(small_cache_config(sharded_data_dir, tmp_path / "one"))
     monkeypatch.setattr(shard_writer, "_BATCH_BYTES", 1)
-    build.cache_tasks(_config(sharded_data_dir, tmp_path / "many"))
+    build.cache_tasks(small_cache_config(sharded_data_dir, tmp_path / "many"))
     assert tree_bytes(tmp_path / "one/small") == tree_bytes(tmp_path / "many/small")
 
 
@@ -71,5 +60,5 @@ def _write_source(data_dir, records):
 def test_a_record_that_is_no_source_file_is_refused(copied_data_dir, tmp_path, record, found):
     _write_source(copied_data_dir, [record])
     with pytest.raises(errors.ArtifactError, match=f"flcc-test.tfrecord.* {found}.*wanted the tex"):
-        build.cache_tasks(_config(copied_data_dir, tmp_path / "out"))
+        build.cache_tasks(small_cache_config(copied_data_dir, tmp_path / "out"))
     assert not (tmp_path / "out/small").exists()
