@@ -31,7 +31,7 @@ import numpy as np
 from absl import flags
 
 from code_t5 import command_line, errors
-from code_t5.data import byte_bpe_model, ragged, token_model, unit_encoder
+from code_t5.encoding import byte_bpe_model, ragged, token_model, unit_encoder
 from preprocessing import vocabulary_training
 
 _CORPUS = flags.DEFINE_string("corpus", None, "Folder of Python files.", required=True)

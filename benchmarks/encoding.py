@@ -25,8 +25,8 @@ import sentencepiece
 from absl import flags
 
 from code_t5 import command_line, errors, vocabulary_escapes
-from code_t5.data import piece_model, unit_encoder
-from code_t5.data.ragged import Ragged
+from code_t5.encoding import piece_model, unit_encoder
+from code_t5.encoding.ragged import Ragged
 from code_t5.token_cache import reader, writer
 from code_t5.token_cache.parts import PartWriter
 

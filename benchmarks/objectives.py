@@ -22,9 +22,9 @@ import numpy as np
 from absl import flags
 
 from code_t5 import command_line
-from code_t5.data import prepared, ragged, token_model, unit_encoder
 from code_t5.data.objectives import OBJECTIVES, Documents, Objective, Requests, mix_keys
-from code_t5.storage import tfrecords
+from code_t5.encoding import ragged, token_model, unit_encoder
+from code_t5.storage import prepared, tfrecords
 from code_t5.training import event_files
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "The data directory.", required=True)

@@ -30,8 +30,8 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from code_t5 import command_line, errors
-from code_t5.data import piece_model, prepared, token_model
-from code_t5.storage import manifest, shards, tfrecords
+from code_t5.encoding import piece_model, token_model
+from code_t5.storage import manifest, prepared, shards, tfrecords
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

@@ -23,7 +23,7 @@ import sentencepiece
 from absl import flags
 
 from code_t5 import command_line, errors, vocabulary_escapes
-from code_t5.data import piece_model, text_units
+from code_t5.encoding import piece_model, text_units
 from preprocessing import vocabulary_training
 
 _CORPUS = flags.DEFINE_string("corpus", None, "Folder of Python files; None is Python's own.")

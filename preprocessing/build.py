@@ -26,8 +26,7 @@ from typing import Any, Callable
 from absl import flags
 
 from code_t5 import command_line, errors, parallel
-from code_t5.data import prepared
-from code_t5.storage import atomic, fingerprints, manifest
+from code_t5.storage import atomic, fingerprints, manifest, prepared
 from preprocessing import (
     build_flags,
     compare,

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from code_t5 import errors
-from code_t5.data import prepared
+from code_t5.storage import prepared
 from preprocessing import decontamination, filters, licenses, scan, splits
 from preprocessing.dedup import minhash, near
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from code_t5 import errors
-from code_t5.data import token_model
+from code_t5.encoding import token_model
 from preprocessing import decontamination, filters, licenses, scan, splits
 from preprocessing.build_config import BuildConfig, VocabularyConfig
 from preprocessing.dedup import near

@@ -1,9 +1,9 @@
 """Trains a byte-level BPE tokenizer with Hugging Face's `tokenizers`.
 
-Merges are learned within units (`code_t5/data/text_units.py`), as the pieces of SentencePiece are.
-What comes out of the trainer is numbered anew: special ids first, then the 256 bytes, then the
-pieces in the order in which they were learned, then the sentinels. `code_t5.data.byte_bpe_model`
-reads it.
+Merges are learned within units (`code_t5/encoding/text_units.py`), as the pieces of SentencePiece
+are. What comes out of the trainer is numbered anew: special ids first, then the 256 bytes, then the
+pieces in the order in which they were learned, then the sentinels.
+`code_t5.encoding.byte_bpe_model` reads it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from absl import logging
 
 from code_t5 import errors
-from code_t5.data import byte_bpe_model, text_units, unit_encoder
+from code_t5.encoding import byte_bpe_model, text_units, unit_encoder
 
 MIN_VOCAB_SIZE = len(byte_bpe_model.SPECIAL_TOKENS) + byte_bpe_model.NUM_BYTES
 # Long units teach nothing, and the trainer takes a time that grows with their square.

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from code_t5 import errors, parallel, progress
-from code_t5.data import piece_model, token_model
+from code_t5.encoding import piece_model, token_model
 from code_t5.storage import atomic, tfrecords
 from preprocessing import records, unit_checker
 

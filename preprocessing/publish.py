@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any, Callable
 
 from code_t5 import errors
-from code_t5.data.prepared import FORMAT_NAME, FORMAT_VERSION
 from code_t5.storage import atomic, fingerprints, manifest
+from code_t5.storage.prepared import FORMAT_NAME, FORMAT_VERSION
 from preprocessing import (
     compare,
     decontamination,

@@ -18,8 +18,8 @@ from typing import Any, Callable
 
 import numpy as np
 
-from code_t5.data.prepared import DATASET_NAME, VERSION
 from code_t5.storage import atomic, fingerprints, shards, tfrecords
+from code_t5.storage.prepared import DATASET_NAME, VERSION
 from preprocessing import scan, splits, unit_store
 
 BUILDER_MODULE = "preprocessing.flcc.flcc_dataset_builder"

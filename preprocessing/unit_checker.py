@@ -1,9 +1,9 @@
 """Checks whole files unit by unit, many files at once: do their ids decode to what they were?
 
-A text is encoded unit by unit (`code_t5.data.text_units`) and comes back as its units do. So each
-unit is encoded and decoded once, and of a file it is only asked which units it is made of
-(`code_t5.data.unit_table`). Files with a NUL or with a character that the model treats specially go
-the long way; so does one file in 128, as a whole and in one piece.
+A text is encoded unit by unit (`code_t5.encoding.text_units`) and comes back as its units do. So
+each unit is encoded and decoded once, and of a file it is only asked which units it is made of
+(`code_t5.encoding.unit_table`). Files with a NUL or with a character that the model treats
+specially go the long way; so does one file in 128, as a whole and in one piece.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from code_t5.data import piece_model, unit_table
-from code_t5.data.token_model import TokenModel
+from code_t5.encoding import piece_model, unit_table
+from code_t5.encoding.token_model import TokenModel
 
 _WHOLE_EVERY = 128
 

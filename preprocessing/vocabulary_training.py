@@ -1,10 +1,10 @@
-"""Trains the vocabulary of a data directory, of either kind (`code_t5/data/token_model.py`).
+"""Trains the vocabulary of a data directory, of either kind (`code_t5/encoding/token_model.py`).
 
 Byte-level BPE is trained by `preprocessing.byte_bpe_training`, SentencePiece here: byte-pair
 encoding rather than a unigram model, `docs/vocabulary.md` has the comparison. Every text can be
 encoded (bytes stand in for characters without a piece), nothing is normalised, and line ends, tabs
 and runs of spaces are pieces of their own. The other pieces are learned from *units*
-(`code_t5/data/text_units.py`) and how often they occur.
+(`code_t5/encoding/text_units.py`) and how often they occur.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, Callable
 from absl import logging
 
 from code_t5 import errors, parallel, progress, vocabulary_escapes
-from code_t5.data import byte_bpe_model, piece_model, text_units, token_model
+from code_t5.encoding import byte_bpe_model, piece_model, text_units, token_model
 from code_t5.storage import atomic, fingerprints, manifest
 from preprocessing import byte_bpe_training
 

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from code_t5 import command_line
-from code_t5.data import prepared
 from code_t5.data.task_cache import build
+from code_t5.storage import prepared
 
 _TASKS = flags.DEFINE_multi_string(
     "tasks", [], "Tasks, by commas or spaces; may be given several times."

@@ -26,7 +26,7 @@ SHARED = {
 }
 _SHARED_ROOMS = {f"code_t5/{name}" for name in SHARED}
 _STORES = {"code_t5/token_cache", "code_t5/teacher_outputs", "code_t5/hf_artifacts"}
-_BELOW_STORES = {"code_t5/storage", *_SHARED_ROOMS}
+_BELOW_STORES = {"code_t5/storage", "code_t5/encoding", *_SHARED_ROOMS}
 _BELOW_DATA = _STORES | _BELOW_STORES
 _LIBRARY = {"code_t5", "code_t5/training", "code_t5/data"} | _BELOW_DATA
 
@@ -37,6 +37,7 @@ ARROWS: dict[str, set[str]] = {
     # What it says of errors must not command the terminal.
     "code_t5/command_line": {"code_t5/errors", "code_t5/visible_text"},
     "code_t5/storage": _SHARED_ROOMS,
+    "code_t5/encoding": {"code_t5/storage"} | _SHARED_ROOMS,
     **{room: _BELOW_STORES for room in _STORES},
     "code_t5/data": _BELOW_DATA,
     "code_t5/training": {"code_t5", "code_t5/data"} | _BELOW_DATA,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from code_t5.data import ragged
 from code_t5.data.objectives import Requests, mix_keys
+from code_t5.encoding import ragged
 
 
 def requests_of(objective, documents, *, seed=0):

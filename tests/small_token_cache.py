@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
-from code_t5.data.ragged import Ragged
+from code_t5.encoding.ragged import Ragged
 from code_t5.token_cache import writer
 from code_t5.token_cache.parts import PartWriter
 

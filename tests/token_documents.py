@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from code_t5.data import ragged
 from code_t5.data.objectives import CausalLm, Documents, PrefixLm
+from code_t5.encoding import ragged
 
 LENGTHS = {"inputs": 16, "targets": 16}
 

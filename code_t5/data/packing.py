@@ -13,9 +13,9 @@ from typing import Protocol
 
 import numpy as np
 
-from code_t5.data import ragged
-from code_t5.data.piece_model import EOS_ID
-from code_t5.data.ragged import Ragged
+from code_t5.encoding import ragged
+from code_t5.encoding.piece_model import EOS_ID
+from code_t5.encoding.ragged import Ragged
 
 FEATURES = ("inputs", "targets")
 SEGMENTATION = "_segmentation"

@@ -18,9 +18,10 @@ import seqio
 import tensorflow as tf
 
 from code_t5 import errors
-from code_t5.data import objectives, ragged, trainer_errors
+from code_t5.data import objectives, trainer_errors
 from code_t5.data.objectives import Documents, Objective, Requests, mix_keys
 from code_t5.data.pipeline_calls import pipeline_call
+from code_t5.encoding import ragged
 
 Preprocessor = Callable[..., tf.data.Dataset]
 

@@ -11,7 +11,8 @@ from typing import Any
 import seqio
 
 from code_t5 import errors
-from code_t5.data import mixture_definitions, near_names, prepared, preprocessors, sources
+from code_t5.data import mixture_definitions, near_names, preprocessors, sources
+from code_t5.storage import prepared
 
 
 def check_source(task: seqio.Task) -> None:

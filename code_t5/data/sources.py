@@ -8,8 +8,8 @@ import seqio
 import tensorflow as tf
 
 from code_t5 import errors
-from code_t5.data import prepared
 from code_t5.data.vocabularies import TokenModelVocabulary
+from code_t5.storage import prepared
 
 
 def _stay_offline() -> None:

@@ -16,10 +16,11 @@ from typing import Any
 import seqio
 
 from code_t5 import errors
-from code_t5.data import preprocessors, requested, token_model
+from code_t5.data import preprocessors, requested
 from code_t5.data.example_stream import ExampleStream, MixedStream, TaskStream
 from code_t5.data.objectives import OBJECTIVES, Documents, Objective, mix_keys
 from code_t5.data.task_cache import layout
+from code_t5.encoding import token_model
 from code_t5.token_cache.reader import TokenCacheReader
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import seqio
 import tensorflow as tf
 
-from code_t5.data import prepared, preprocessors, sources, trainer_errors, vocabularies
+from code_t5.data import preprocessors, sources, trainer_errors, vocabularies
 from code_t5.data.task_cache import check
+from code_t5.storage import prepared
 
 
 class CodeTask(seqio.Task):

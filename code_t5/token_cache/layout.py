@@ -17,7 +17,6 @@ decided on the content.
 from __future__ import annotations
 
 import re
-from typing import Protocol
 
 import numpy as np
 
@@ -39,23 +38,6 @@ LARGE_DTYPE: np.dtype = np.dtype("<u4")
 # Between repository and path.
 NAME_SEPARATOR = "\n"
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-
-
-class FlatRows(Protocol):
-    """Rows of different lengths: `code_t5.data.ragged.Ragged` is one.
-
-    Attributes:
-      values: int `[total]`.
-      offsets: int64 `[num_rows + 1]`; row `i` is `values[offsets[i]:offsets[i + 1]]`.
-    """
-
-    @property
-    def values(self) -> np.ndarray:
-        """The rows, one after the other."""
-
-    @property
-    def offsets(self) -> np.ndarray:
-        """Where each row begins, and where the last ends."""
 
 
 def is_split_name(name: str) -> bool:

@@ -20,6 +20,7 @@ import google_crc32c
 import numpy as np
 
 from code_t5 import errors
+from code_t5.encoding import ragged
 from code_t5.storage import atomic
 from code_t5.token_cache import layout
 
@@ -95,7 +96,7 @@ class PartWriter:
 
     def append(
         self,
-        documents: layout.FlatRows,
+        documents: ragged.Ragged,
         *,
         sizes: Sequence[int] | np.ndarray,
         names: Sequence[tuple[str, str]],

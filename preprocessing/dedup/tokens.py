@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from code_t5 import errors
-from code_t5.data import byte_runs
+from code_t5.encoding import byte_runs
 
 _TOKEN_BYTES = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz" + bytes(
     range(0x80, 0x100)

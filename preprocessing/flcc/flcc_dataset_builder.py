@@ -21,7 +21,7 @@ from tensorflow_datasets.core import dataset_builder
 from tensorflow_datasets.core.utils import gcs_utils
 
 from code_t5 import errors
-from code_t5.data import prepared
+from code_t5.storage import prepared
 from preprocessing import build, build_config, records, splits
 
 # TFDS 4.9.3, the last for Python 3.9, would ask its public bucket for every data set.

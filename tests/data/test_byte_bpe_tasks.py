@@ -8,8 +8,9 @@ import small_build
 import tensorflow as tf
 from mesh_tensorflow.transformer import dataset as mesh_dataset
 
-from code_t5.data import prepared, tasks
+from code_t5.data import tasks
 from code_t5.data.vocabularies import ByteBpeVocabulary
+from code_t5.storage import prepared
 from fakes import write_code_repositories
 
 

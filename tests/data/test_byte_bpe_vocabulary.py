@@ -13,8 +13,8 @@ import vocabulary_texts
 from t5.data import preprocessors
 
 from code_t5 import errors
-from code_t5.data import token_model
 from code_t5.data.vocabularies import ByteBpeVocabulary, CodeVocabulary, open_vocabulary
+from code_t5.encoding import token_model
 from preprocessing import vocabulary_training
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from mesh_tensorflow.transformer import dataset as mesh_dataset
 
 from code_t5.data import packing
-from code_t5.data.ragged import Ragged
+from code_t5.encoding.ragged import Ragged
 
 
 class Examples(NamedTuple):

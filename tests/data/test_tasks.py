@@ -13,9 +13,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from code_t5 import errors
-from code_t5.data import objectives, prepared, sources, tasks
+from code_t5.data import objectives, sources, tasks
 from code_t5.data.vocabularies import CodeVocabulary
-from code_t5.storage import manifest, tfrecords
+from code_t5.storage import manifest, prepared, tfrecords
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _LENGTHS = {"inputs": 32, "targets": 32}

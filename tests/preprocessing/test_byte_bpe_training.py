@@ -11,7 +11,7 @@ import vocabulary_texts
 
 import house_rules
 from code_t5 import errors
-from code_t5.data import byte_bpe_model, text_units, unit_encoder
+from code_t5.encoding import byte_bpe_model, text_units, unit_encoder
 from preprocessing import byte_bpe_training, vocabulary_training
 
 _TEXTS = vocabulary_texts.TRAINING_TEXTS

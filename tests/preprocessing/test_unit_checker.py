@@ -7,7 +7,7 @@ import sysconfig
 import pytest
 import vocabulary_texts
 
-from code_t5.data import piece_model, text_units
+from code_t5.encoding import piece_model, text_units
 from preprocessing import lossless, unit_checker, vocabulary_training
 
 _CHARACTERS = [

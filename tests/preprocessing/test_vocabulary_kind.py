@@ -8,7 +8,7 @@ import pytest
 import small_build
 
 from code_t5 import errors
-from code_t5.data import byte_bpe_model, piece_model, token_model
+from code_t5.encoding import byte_bpe_model, piece_model, token_model
 from fakes import write_code_repositories
 from preprocessing import build_config, lossless
 

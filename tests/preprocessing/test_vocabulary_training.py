@@ -10,7 +10,7 @@ import vocabulary_texts
 
 import house_rules
 from code_t5 import errors
-from code_t5.data import piece_model, text_units
+from code_t5.encoding import piece_model, text_units
 from preprocessing import vocabulary_training
 
 _TEXTS = vocabulary_texts.TRAINING_TEXTS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from code_t5 import errors
-from code_t5.data.ragged import Ragged
+from code_t5.encoding.ragged import Ragged
 from code_t5.token_cache import parts
 
 _ROWS = Ragged.from_rows([[1, 2, 3], [], [400]])
@@ -120,7 +120,7 @@ def test_full_disk_leaves_nothing(tmp_path):
 
 _KILLED = """
 import os, signal, sys
-from code_t5.data.ragged import Ragged
+from code_t5.encoding.ragged import Ragged
 from code_t5.token_cache import parts
 with parts.PartWriter(sys.argv[1]) as writer:
     writer.append(Ragged.from_rows([[1]]), sizes=[1], names=[("r", "p")])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from code_t5.data.objectives.causal_lm import CausalLm
 from code_t5.data.objectives.infilling import Infilling
-from code_t5.data.objectives.keys import mix_keys
 from code_t5.data.objectives.line_completion import LineCompletion
 from code_t5.data.objectives.objective import Documents, Examples, Objective, Requests
 from code_t5.data.objectives.prefix_lm import PrefixLm
 from code_t5.data.objectives.span_corruption import SpanCorruption
+from code_t5.token_cache.keys import mix_keys
 
 __all__ = [
     "OBJECTIVES",

@@ -9,7 +9,7 @@ import numpy as np
 
 from code_t5.data.objectives import windows
 from code_t5.data.objectives.objective import Documents, Examples, Objective, Requests
-from code_t5.data.ragged import Ragged
+from code_t5.encoding.ragged import Ragged
 
 
 @gin.configurable(module="code_t5.objectives")

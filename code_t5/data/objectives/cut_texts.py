@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from code_t5.data import ragged
 from code_t5.data.objectives import segments, token_tables
-from code_t5.data.ragged import Ragged
+from code_t5.encoding import ragged
+from code_t5.encoding.ragged import Ragged
 
 
 class CutTexts:

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from code_t5.data import ragged
-from code_t5.data.ragged import Ragged
-from code_t5.data.token_model import TokenModel
+from code_t5.encoding import ragged
+from code_t5.encoding.ragged import Ragged
+from code_t5.encoding.token_model import TokenModel
 
 MAX_HEADER_TOKENS = 64
 # Headers are remembered, some 10 MB, before remembering starts afresh.

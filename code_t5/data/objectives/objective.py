@@ -22,8 +22,8 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.data.objectives import headers
-from code_t5.data.ragged import Ragged
-from code_t5.data.token_model import TokenModel
+from code_t5.encoding.ragged import Ragged
+from code_t5.encoding.token_model import TokenModel
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from code_t5.data import ragged
-from code_t5.data.ragged import Ragged
+from code_t5.encoding import ragged
+from code_t5.encoding.ragged import Ragged
 
 
 @dataclasses.dataclass(frozen=True)

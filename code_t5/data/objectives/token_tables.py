@@ -1,8 +1,8 @@
 """What an objective must know of each id: its bytes, and where lines and characters begin.
 
 No token crosses a line end, so lines begin between two tokens, and the ids of a text's lines are
-those of the text (`code_t5.data.text_units`). Whatever cuts inside a line encodes the two parts of
-that line anew, and no more.
+those of the text (`code_t5.encoding.text_units`). Whatever cuts inside a line encodes the two parts
+of that line anew, and no more.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from code_t5.data import ragged
-from code_t5.data.ragged import Ragged
-from code_t5.data.token_model import TokenModel
-from code_t5.data.unit_encoder import UnitEncoder
+from code_t5.encoding import ragged
+from code_t5.encoding.ragged import Ragged
+from code_t5.encoding.token_model import TokenModel
+from code_t5.encoding.unit_encoder import UnitEncoder
 
 _NEWLINE = ord("\n")
 WHITE_SPACE = " \t\r\n\f\v"

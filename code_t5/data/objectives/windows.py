@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from code_t5 import errors
-from code_t5.data import ragged
-from code_t5.data.objectives import keys
 from code_t5.data.objectives.objective import Documents, Requests
-from code_t5.data.ragged import Ragged
+from code_t5.encoding import ragged
+from code_t5.encoding.ragged import Ragged
+from code_t5.token_cache import keys
 
 
 def count_windows(lengths: np.ndarray, *, window: int) -> np.ndarray:

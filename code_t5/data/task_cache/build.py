@@ -15,7 +15,6 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from code_t5 import errors, parallel, progress
-from code_t5.data import prepared
 from code_t5.data.task_cache import (
     check,
     layout,
@@ -27,7 +26,7 @@ from code_t5.data.task_cache import (
     verify,
 )
 from code_t5.data.task_cache.shard_jobs import ShardJob, plan_jobs
-from code_t5.storage import atomic, fingerprints
+from code_t5.storage import atomic, fingerprints, prepared
 
 _PLAN_NAME = "plan"
 

@@ -8,9 +8,8 @@ import pathlib
 from absl import logging
 
 from code_t5 import errors
-from code_t5.data import prepared
 from code_t5.data.task_cache import layout
-from code_t5.storage import manifest
+from code_t5.storage import manifest, prepared
 
 
 def check_task_cache(

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Union
 
 from code_t5 import errors
-from code_t5.data import piece_model, prepared, token_model
-from code_t5.storage import fingerprints, manifest
+from code_t5.encoding import piece_model, token_model
+from code_t5.storage import fingerprints, manifest, prepared
 from code_t5.token_cache import layout as token_layout
 
 FORMAT_NAME = "code_t5_task_cache"

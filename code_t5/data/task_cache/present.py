@@ -6,9 +6,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from code_t5 import errors
-from code_t5.data import prepared
 from code_t5.data.task_cache import layout, shard_jobs, task_datasets, verify
-from code_t5.storage import manifest
+from code_t5.storage import manifest, prepared
 
 
 def is_there(folder: pathlib.Path, *, parts: Mapping[str, str]) -> bool:

@@ -7,9 +7,8 @@ import pathlib
 import shutil
 from collections.abc import Mapping, Sequence
 
-from code_t5.data import prepared
 from code_t5.data.task_cache import layout, shard_writer
-from code_t5.storage import atomic, fingerprints, manifest
+from code_t5.storage import atomic, fingerprints, manifest, prepared
 from code_t5.token_cache import reader
 from code_t5.token_cache import writer as token_cache_writer
 

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from code_t5 import errors, parallel
-from code_t5.data import prepared
 from code_t5.data.task_cache import layout
-from code_t5.storage import shards, tfrecords
+from code_t5.storage import prepared, shards, tfrecords
 
 
 class Stretch(NamedTuple):

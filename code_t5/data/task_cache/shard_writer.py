@@ -20,9 +20,9 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from code_t5 import errors
-from code_t5.data import token_model, unit_encoder
-from code_t5.data.ragged import Ragged
 from code_t5.data.task_cache.shard_jobs import ShardJob
+from code_t5.encoding import token_model, unit_encoder
+from code_t5.encoding.ragged import Ragged
 from code_t5.storage import fingerprints, tfrecords, varints
 from code_t5.token_cache import parts
 

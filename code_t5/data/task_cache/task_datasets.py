@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from code_t5 import errors
-from code_t5.data import near_names, prepared
+from code_t5.data import near_names
+from code_t5.storage import prepared
 
 
 def objective_names() -> list[str]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import vocabulary_texts
 
-from code_t5.data import token_model
 from code_t5.data.objectives import Documents
-from code_t5.data.ragged import Ragged
+from code_t5.encoding import token_model
+from code_t5.encoding.ragged import Ragged
 from preprocessing import vocabulary_training
 
 CODE = '''\

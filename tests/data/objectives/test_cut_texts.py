@@ -5,7 +5,7 @@ import pytest
 
 from code_t5.data.objectives import token_tables
 from code_t5.data.objectives.cut_texts import CutTexts
-from code_t5.data.ragged import Ragged
+from code_t5.encoding.ragged import Ragged
 
 
 @pytest.fixture

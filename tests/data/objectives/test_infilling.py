@@ -7,8 +7,8 @@ import objective_requests
 import pytest
 
 from code_t5 import errors
-from code_t5.data import ragged
 from code_t5.data.objectives import Infilling
+from code_t5.encoding import ragged
 
 LENGTHS = {"inputs": 128, "targets": 128}
 

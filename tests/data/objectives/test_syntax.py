@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from code_t5.data.objectives import keys, syntax
+from code_t5.data.objectives import syntax
+from code_t5.token_cache import keys
 
 
 def _found(text):

@@ -114,7 +114,7 @@ def test_what_gin_binds_is_shown(config):
 
 
 def test_lengths_of_documents_are_those_of_the_files(config, small_data_dir):
-    from code_t5.data import token_model
+    from code_t5.encoding import token_model
     from code_t5.storage import tfrecords
 
     model = token_model.load_token_model(small_data_dir / "vocabularies/default")

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from code_t5.data import token_model
 from code_t5.data.task_cache import shard_writer
+from code_t5.encoding import token_model
 from code_t5.storage import fingerprints, shards, tfrecords
 from fakes import write_code_repositories
 from preprocessing import build as dataset_build

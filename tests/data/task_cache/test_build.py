@@ -13,8 +13,8 @@ from cached_examples import read_examples, small_cache_config
 from small_build import tree_bytes
 
 from code_t5 import errors
-from code_t5.data import token_model
 from code_t5.data.task_cache import build, layout, shard_writer
+from code_t5.encoding import token_model
 from code_t5.storage import atomic, fingerprints, tfrecords
 from code_t5.token_cache import reader
 

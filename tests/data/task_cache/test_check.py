@@ -9,8 +9,8 @@ import pytest
 from absl import logging
 
 from code_t5 import errors
-from code_t5.data import prepared
 from code_t5.data.task_cache import build, check, layout
+from code_t5.storage import prepared
 
 
 @pytest.fixture

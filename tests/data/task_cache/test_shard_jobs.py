@@ -5,9 +5,8 @@ import json
 import pytest
 
 from code_t5 import errors, parallel
-from code_t5.data import prepared
 from code_t5.data.task_cache import shard_jobs
-from code_t5.storage import tfrecords
+from code_t5.storage import prepared, tfrecords
 
 _POOL = parallel.WorkerPool(1)
 

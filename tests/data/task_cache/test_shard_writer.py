@@ -9,8 +9,8 @@ from cached_examples import small_cache_config
 from small_build import tree_bytes
 
 from code_t5 import errors
-from code_t5.data.ragged import Ragged
 from code_t5.data.task_cache import build, shard_writer
+from code_t5.encoding.ragged import Ragged
 from code_t5.storage import tfrecords
 
 

@@ -5,9 +5,8 @@ import subprocess
 import sys
 
 from benchmarks import task_cache
-from code_t5.data import prepared
 from code_t5.data.task_cache import build
-from code_t5.storage import tfrecords
+from code_t5.storage import prepared, tfrecords
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 

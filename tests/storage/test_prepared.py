@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from code_t5 import errors
-from code_t5.data import prepared
-from code_t5.storage import manifest
+from code_t5.storage import manifest, prepared
 
 
 def _make(data_dir, name, *, version="2.0.0", **fields):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import vocabulary_texts
 
-from code_t5.data import byte_bpe_model, pair_merges, piece_model, ragged, text_units
+from code_t5.encoding import byte_bpe_model, pair_merges, piece_model, ragged, text_units
 from preprocessing import byte_bpe_training, vocabulary_training
 
 _CODE = pathlib.Path(argparse.__file__).read_text(encoding="utf-8")

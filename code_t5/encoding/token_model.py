@@ -1,9 +1,10 @@
 """What every vocabulary can do without TensorFlow, whatever its kind.
 
 A *token model* turns text into ids and back. There are two kinds: `sentencepiece`
-(`code_t5.data.piece_model`) and `byte_bpe` (`code_t5.data.byte_bpe_model`); the manifest of a
-vocabulary directory says which. Both cut texts into the same units (`code_t5.data.text_units`) and
-no id crosses the border of one, so whoever encodes a text unit by unit gets the same ids.
+(`code_t5.encoding.piece_model`) and `byte_bpe` (`code_t5.encoding.byte_bpe_model`); the manifest of
+a vocabulary directory says which. Both cut texts into the same units
+(`code_t5.encoding.text_units`) and no id crosses the border of one, so whoever encodes a text unit
+by unit gets the same ids.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from code_t5.data import piece_model
-from code_t5.data.ragged import Ragged
+from code_t5.encoding import piece_model
+from code_t5.encoding.ragged import Ragged
 
 SENTENCEPIECE = "sentencepiece"
 BYTE_BPE = "byte_bpe"
@@ -81,7 +82,7 @@ def load_token_model(vocabulary_dir: str | os.PathLike[str]) -> TokenModel:
       ArtifactError: It is half-written, damaged or of another format.
     """
     if piece_model.read_vocabulary_manifest(vocabulary_dir)["kind"] == BYTE_BPE:
-        from code_t5.data import byte_bpe_model
+        from code_t5.encoding import byte_bpe_model
 
         return byte_bpe_model.load_byte_bpe_model(vocabulary_dir)
     return piece_model.load_piece_model(vocabulary_dir)

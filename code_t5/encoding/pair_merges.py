@@ -19,9 +19,9 @@ import json
 import numpy as np
 
 from code_t5 import vocabulary_escapes
-from code_t5.data import byte_bpe_model, number_table, piece_model
-from code_t5.data.ragged import Ragged, offsets_of
-from code_t5.data.token_model import TokenModel
+from code_t5.encoding import byte_bpe_model, number_table, piece_model
+from code_t5.encoding.ragged import Ragged, offsets_of
+from code_t5.encoding.token_model import TokenModel
 
 MAX_BYTES = 30
 # Units are laid out in rows of so many ids, and so many ids at a time.

@@ -3,8 +3,9 @@
     <vocabulary directory>/tokenizer.json  manifest.json  COMPLETED
 
 `tokenizer.json` is a file of Hugging Face's `tokenizers`. It cuts a text into units
-(`code_t5.data.text_units`), spells the UTF-8 bytes of each in 256 printable characters, the *byte
-alphabet*, and merges neighbours. Every byte is a piece, so nothing is lost and nothing is escaped.
+(`code_t5.encoding.text_units`), spells the UTF-8 bytes of each in 256 printable characters, the
+*byte alphabet*, and merges neighbours. Every byte is a piece, so nothing is lost and nothing is
+escaped.
 
 Ids are 0 padding, 1 end of text, 2 unknown, then pieces; 100 *sentinels* follow above them, the
 last id is `<extra_id_0>`. No merge makes a special id or a sentinel and none is an added token, so
@@ -25,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from code_t5 import errors
-from code_t5.data import text_units
-from code_t5.data.piece_model import (
+from code_t5.encoding import text_units
+from code_t5.encoding.piece_model import (
     EOS_ID,
     EXTRA_IDS,
     PAD_ID,
@@ -34,8 +35,8 @@ from code_t5.data.piece_model import (
     DecodedBatch,
     read_vocabulary_manifest,
 )
-from code_t5.data.ragged import Ragged
-from code_t5.data.token_model import BYTE_BPE
+from code_t5.encoding.ragged import Ragged
+from code_t5.encoding.token_model import BYTE_BPE
 from code_t5.storage import fingerprints
 
 MODEL_NAME = "tokenizer.json"
@@ -305,7 +306,7 @@ def load_byte_bpe_model(vocabulary_dir: str | os.PathLike[str]) -> ByteBpeModel:
         raise errors.ArtifactError(
             f"the vocabulary {vocabulary_dir} is of the kind {kind!r} with the encoder "
             f"{encoder!r}; wanted {BYTE_BPE!r} and one of {', '.join(ENCODERS)}; load it with "
-            "code_t5.data.token_model.load_token_model, or remove it and build again"
+            "code_t5.encoding.token_model.load_token_model, or remove it and build again"
         )
     with _LOAD_LOCK:
         path = pathlib.Path(vocabulary_dir, MODEL_NAME)

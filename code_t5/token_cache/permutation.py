@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from code_t5.data import byte_runs
+from code_t5.encoding import byte_runs
 
 _NUM_ROUNDS = 8
 # 2^64 times the golden ratio's fraction: steps that never come near each other.

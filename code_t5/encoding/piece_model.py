@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from code_t5 import errors, vocabulary_escapes
-from code_t5.data import text_units
-from code_t5.data.ragged import Ragged
+from code_t5.encoding import text_units
+from code_t5.encoding.ragged import Ragged
 from code_t5.storage import fingerprints, manifest
 
 MODEL_NAME = "sentencepiece.model"

@@ -1,10 +1,10 @@
 r"""Numbers of many units of text at once: texts are cut, hashed and looked up by array operations.
 
-A *unit* is what `code_t5.data.text_units` cuts a text into. A *unit table* knows a number for each
-unit that it has seen, by the unit's 64-bit hash; whoever owns the table says what the number of a
-new unit is. Different units of at most 8 bytes never share a hash. Longer ones might, and one would
-get the other's number; a table of `MAX_UNITS` holds such a pair once in 8 million tables. Each
-draws a key for its hashes, so no text can be written to bring such a pair about.
+A *unit* is what `code_t5.encoding.text_units` cuts a text into. A *unit table* knows a number for
+each unit that it has seen, by the unit's 64-bit hash; whoever owns the table says what the number
+of a new unit is. Different units of at most 8 bytes never share a hash. Longer ones might, and one
+would get the other's number; a table of `MAX_UNITS` holds such a pair once in 8 million tables.
+Each draws a key for its hashes, so no text can be written to bring such a pair about.
 
     for batch in cut_texts([b"def f(x):\n", b"return x"]):
         (numbers,) = table.look_up([batch])
@@ -21,8 +21,8 @@ from typing import Callable
 import numpy as np
 
 from code_t5 import errors
-from code_t5.data import byte_runs, number_table, ragged, text_units
-from code_t5.data.token_model import TokenModel
+from code_t5.encoding import byte_runs, number_table, ragged, text_units
+from code_t5.encoding.token_model import TokenModel
 
 # Texts at a time: so many bytes that the arrays made of them stay in the processor's cache.
 _BATCH_BYTES = 1 << 17

@@ -1,11 +1,11 @@
 """Text to ids, many texts at once; `benchmarks/encoding.py` compares it with others.
 
-Source code repeats its units (`code_t5.data.text_units`), and no id crosses the border of one. So
-each unit is encoded once; of a text it is only asked which units it is made of, and their ids are
-copied out of a pool, all by array operations (`code_t5.data.unit_table`). New units are merged many
-at once (`code_t5.data.pair_merges`), or given to the vocabulary's library. The ids are those of
-`TokenModel.encode`. Texts with a NUL or with one of the model's special characters are rare and go
-through `TokenModel.encode` itself.
+Source code repeats its units (`code_t5.encoding.text_units`), and no id crosses the border of one.
+So each unit is encoded once; of a text it is only asked which units it is made of, and their ids
+are copied out of a pool, all by array operations (`code_t5.encoding.unit_table`). New units are
+merged many at once (`code_t5.encoding.pair_merges`), or given to the vocabulary's library. The ids
+are those of `TokenModel.encode`. Texts with a NUL or with one of the model's special characters are
+rare and go through `TokenModel.encode` itself.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from code_t5 import errors
-from code_t5.data import pair_merges, ragged, unit_table
-from code_t5.data.ragged import Ragged
-from code_t5.data.token_model import TokenModel
+from code_t5.encoding import pair_merges, ragged, unit_table
+from code_t5.encoding.ragged import Ragged
+from code_t5.encoding.token_model import TokenModel
 
 # Ids in the pool before table and pool start afresh: 32 MB.
 _MAX_POOL_IDS = 1 << 23

@@ -9,7 +9,7 @@ import sentencepiece
 import vocabulary_texts
 
 from code_t5 import errors, vocabulary_escapes
-from code_t5.data import piece_model, text_units
+from code_t5.encoding import piece_model, text_units
 from preprocessing import vocabulary_training
 
 

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from code_t5.data import byte_runs
+from code_t5.encoding import byte_runs
 
 # Made to share a hash where there is no key: what the first words leave is what the second undo.
 COLLIDING = (b"GFjMzhduaaaaadaa", b"apHNSCHCZWBfLyHv")

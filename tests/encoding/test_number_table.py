@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from code_t5.data import number_table
+from code_t5.encoding import number_table
 
 
 def _keys(rng, count):

@@ -9,7 +9,7 @@ import tokenizers
 import vocabulary_texts
 
 from code_t5 import errors
-from code_t5.data import byte_bpe_model, piece_model, text_units, token_model, unit_encoder
+from code_t5.encoding import byte_bpe_model, piece_model, text_units, token_model, unit_encoder
 from code_t5.storage import fingerprints
 from preprocessing import vocabulary_training
 

@@ -8,7 +8,7 @@ import pytest
 import vocabulary_texts
 
 from code_t5 import errors
-from code_t5.data import number_table, piece_model, unit_encoder, unit_table
+from code_t5.encoding import number_table, piece_model, unit_encoder, unit_table
 from preprocessing import vocabulary_training
 
 _TEXTS = (*vocabulary_texts.NASTY_TEXTS, *vocabulary_texts.random_texts(2000, seed=5))

@@ -1,0 +1,1 @@
+"""Text to ids without a framework: the vocabularies of data sets, and their quick encoder."""
