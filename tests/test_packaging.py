@@ -120,7 +120,7 @@ def test_base_install_asks_for_no_framework(requirements):
     names = {requirement.name for requirement in requirements[""]}
     assert {"numpy", "pyarrow", "sentencepiece"} <= names
     assert not {name.replace("-", "_") for name in names} & house_rules.HEAVY
-    assert {"train", "hf", "gpu", "dev"} <= set(requirements)
+    assert {"train", "hf", "fast", "gpu", "dev"} <= set(requirements)
 
 
 def _locked(python):
@@ -140,7 +140,7 @@ def _locked(python):
 @pytest.mark.parametrize("python", PYTHONS)
 def test_lock_holds_what_setup_asks_for(requirements, python):
     versions = _locked(python)
-    for extra in ("", "train", "hf", "beam", "dev"):
+    for extra in ("", "train", "hf", "fast", "beam", "dev"):
         for requirement in requirements[extra]:
             if _applies(requirement, python=python, extra=extra):
                 version = versions[requirement.name]
