@@ -16,7 +16,14 @@ import seqio
 from absl import logging
 
 from code_t5 import errors
-from code_t5.data import mixture_definitions, requested, sources, trainer_errors
+from code_t5.data import (
+    mixture_definitions,
+    requested,
+    sources,
+    token_cache_source,
+    token_cache_tasks,
+    trainer_errors,
+)
 
 _SPLIT = "train"
 TaskOrMixture = Union[seqio.Task, seqio.Mixture]
@@ -84,17 +91,19 @@ def num_tokens(task: seqio.Task) -> int:
       task: The Task.
 
     Returns:
-      From its cache; else, of a prepared data set, about as many as its report gives: those of all
-      splits by the training split's share of the bytes.
+      From its cache, or the token cache that it reads; else, of a prepared data set, about as many
+      as its report gives: those of all splits by the training split's share of the bytes.
 
     Raises:
-      InputError: The Task is neither cached nor over a prepared data set.
+      InputError: The Task is neither cached nor over a prepared data set or a token cache.
       NotBuiltError: Its data set is not built.
       ArtifactError: Its data set or its cache is damaged.
     """
     stats = _cached_stats(task)
     if stats is not None:
         return sum(int(stats.get(f"{feature}_tokens", 0)) for feature in task.output_features)
+    if isinstance(task.source, token_cache_source.TokenCacheDataSource):
+        return task.source.num_tokens(_SPLIT)
     if not isinstance(task.source, sources.FlccDataSource):
         raise errors.InputError(
             f"the Task {task.name} is not cached, so nobody knows how many tokens it has; wanted "
@@ -182,7 +191,7 @@ def register_gin_mixtures(names: Iterable[str] | None = None) -> list[str]:
     """Registers Mixtures that gin defines, and those that they are made of.
 
     Call it after gin is parsed and the Tasks are registered. What is registered already from gin is
-    registered anew.
+    registered anew. The Tasks that gin defines over token caches are registered first, all of them.
 
     Args:
       names: Which Mixtures; names that gin does not define are passed over. None for all that gin
@@ -196,6 +205,7 @@ def register_gin_mixtures(names: Iterable[str] | None = None) -> list[str]:
       NotBuiltError: A member's data set is not built.
       ArtifactError: A member's data set or cache is damaged, or the vocabularies differ.
     """
+    token_cache_tasks.register_token_cache_tasks()
     registered: dict[str, None] = {}
     for name in mixture_definitions.bound_names() if names is None else names:
         for definition in mixture_definitions.find_definitions(name, known=_known_names()):

@@ -11,21 +11,27 @@ from typing import Any
 import seqio
 
 from code_t5 import errors
-from code_t5.data import mixture_definitions, near_names, preprocessors, sources
+from code_t5.data import (
+    mixture_definitions,
+    near_names,
+    preprocessors,
+    sources,
+    token_cache_source,
+)
 from code_t5.storage import prepared
 
 
 def check_source(task: seqio.Task) -> None:
-    """Checks that the data of a Task can be read, if it is over a prepared data set.
+    """Checks that the data of a Task can be read, if it is a prepared data set or a token cache.
 
     Args:
       task: The Task.
 
     Raises:
-      NotBuiltError: Its data set is not built.
-      ArtifactError: Its data set is damaged or does not fit its vocabulary.
+      NotBuiltError: It is not built.
+      ArtifactError: It is damaged or does not fit its vocabulary.
     """
-    if isinstance(task.source, sources.FlccDataSource):
+    if isinstance(task.source, (sources.FlccDataSource, token_cache_source.TokenCacheDataSource)):
         task.source.check()
 
 

@@ -120,6 +120,7 @@ def _open_task(
 ) -> TaskExamples:
     """Returns the examples of one Task whose token cache is open."""
     tokens = reader.split(split)
+    tokens.check_offsets()
     documents = Documents(tokens.tokens, tokens.offsets, tokens.sizes, tokens.names)
     objective = make_objective(task, sequence_length)
     # Two Tasks of a mixture may read the same documents: each in an order of its own.

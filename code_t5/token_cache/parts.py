@@ -55,7 +55,14 @@ class PartCounts(NamedTuple):
 
 
 class PartWriter:
-    """Writes one part, some documents at a time; as a context manager, whole or not at all."""
+    """Writes one part, some documents at a time; as a context manager, whole or not at all.
+
+    Attributes:
+      largest_id: Of those written; -1 while there is none.
+      num_tokens: Written so far.
+      num_bytes: Of the texts of the documents written so far.
+      crc: CRC-32C of the part, once the block has ended.
+    """
 
     def __init__(self, path: PathLike) -> None:
         """Opens a temporary file beside the part, and removes what a killed writer left there.
@@ -67,8 +74,10 @@ class PartWriter:
         atomic.remove_leftovers(self._path)
         self._file, self._temporary = self._open_temporary()
         self._dtype: np.dtype = layout.SMALL_DTYPE
-        self._crc = 0
-        self._num_tokens = 0
+        self.crc = 0
+        self.largest_id = -1
+        self.num_tokens = 0
+        self.num_bytes = 0
         self._lengths: list[np.ndarray] = []
         self._sizes: list[np.ndarray] = []
         self._names: list[bytes] = []
@@ -118,26 +127,30 @@ class PartWriter:
         encoded = list(map(_encode_name, names))
         values = documents.values[documents.offsets[0] : documents.offsets[-1]]
         if len(values):
-            if values.min() < 0 or values.max() > np.iinfo(layout.LARGE_DTYPE).max:
-                raise ValueError(f"ids from {values.min()} to {values.max()} do not fit uint32")
-            if values.max() > np.iinfo(self._dtype).max:
+            smallest = 0 if values.dtype.kind == "u" else int(values.min())
+            largest = int(values.max())
+            if smallest < 0 or largest > np.iinfo(layout.LARGE_DTYPE).max:
+                raise ValueError(f"ids from {smallest} to {largest} do not fit uint32")
+            if largest > np.iinfo(self._dtype).max:
                 self._widen()
-        self._write(values.astype(self._dtype))
-        self._num_tokens += len(values)
+            self.largest_id = max(self.largest_id, largest)
+        self._write(values.astype(self._dtype, copy=False))
+        self.num_tokens += len(values)
         self._lengths.append(lengths.astype("<i8"))
         self._sizes.append(np.asarray(sizes, dtype="<i8"))
+        self.num_bytes += int(self._sizes[-1].sum())
         self._names.extend(encoded)
 
     def _write(self, data: np.ndarray) -> None:
         content = data.tobytes()
-        self._crc = google_crc32c.extend(self._crc, content)
+        self.crc = google_crc32c.extend(self.crc, content)
         self._file.write(content)
 
     def _widen(self) -> None:
         """Writes the tokens again with four bytes each."""
         old, old_path = self._file, self._temporary
         self._file, self._temporary = self._open_temporary()
-        self._dtype, self._crc = layout.LARGE_DTYPE, 0
+        self._dtype, self.crc = layout.LARGE_DTYPE, 0
         old.seek(0)
         try:
             for chunk in iter(lambda: old.read(CHUNK_BYTES), b""):
@@ -154,8 +167,8 @@ class PartWriter:
         self._write(name_lengths)
         self._write(np.frombuffer(b"".join(self._names), dtype=np.uint8))
         names_bytes = int(name_lengths.sum())
-        counts = (len(self._names), self._num_tokens, names_bytes, self._dtype.itemsize)
-        self._file.write(_FOOTER.pack(_MAGIC, *counts, self._crc))
+        counts = (len(self._names), self.num_tokens, names_bytes, self._dtype.itemsize)
+        self._file.write(_FOOTER.pack(_MAGIC, *counts, self.crc))
         self._file.flush()
         os.replace(self._temporary, self._path)
 
@@ -230,3 +243,22 @@ def read_sections(path: PathLike) -> Iterator[tuple[int, bytes]]:
         footer = file.read()
     if crc != _FOOTER.unpack(footer)[5]:
         raise _damaged(part, "does not have the checksum that its footer says")
+
+
+def read_checksum(path: PathLike) -> int:
+    """Reads a part from end to end.
+
+    Args:
+      path: The part.
+
+    Returns:
+      Its CRC-32C, which is the one that its footer says.
+
+    Raises:
+      ArtifactError: The part is missing or damaged.
+    """
+    for _ in read_sections(path):
+        pass
+    with open(path, "rb") as file:
+        file.seek(-_FOOTER.size, os.SEEK_END)
+        return int(_FOOTER.unpack(file.read())[5])

@@ -4,29 +4,37 @@ reader = TokenCacheReader("cache/dev_python")
 train = reader.split("train")
 train.tokens[train.offsets[5]:train.offsets[6]]     # the ids of document 5
 train.names(5)                                      # its repository and path
+
+Opening takes the same time whatever the size: the manifest, the headers of the files and the first
+and last offset are read. That documents lie in order is checked where offsets are used, or for all
+of them by `TokenSplit.check_offsets`.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import pathlib
+from collections.abc import Iterator, Mapping
 from typing import Any, Union
 
 import numpy as np
 
 from code_t5 import errors, progress
 from code_t5.storage import fingerprints, manifest
-from code_t5.token_cache import layout
+from code_t5.token_cache import layout, memory_maps
 
 PathLike = Union[str, "os.PathLike[str]"]
 
 _MEND = "remove the cache and run the command that builds it again"
+# Offsets that are checked at a time.
+_CHUNK_DOCUMENTS = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
 class TokenSplit:
-    """The documents of one split; every array is a read-only memory map.
+    """The documents of one split; every array is read-only.
 
     Attributes:
       tokens: uint16 or uint32 `[num_tokens]`.
@@ -34,6 +42,11 @@ class TokenSplit:
       sizes: int64 `[num_documents]`; UTF-8 bytes of each document's text.
       name_bytes: uint8; the names, one after the other.
       name_offsets: int64 `[num_documents + 1]`; where each name begins in `name_bytes`.
+      split_name: Name of the split.
+      cache_dir: Where the cache is.
+      fingerprint: Of the cache.
+      maps: The files that the arrays are maps of, by the names of `layout.ARRAYS`; None if they are
+        in memory.
     """
 
     tokens: np.ndarray
@@ -41,6 +54,10 @@ class TokenSplit:
     sizes: np.ndarray
     name_bytes: np.ndarray
     name_offsets: np.ndarray
+    split_name: str = "split"
+    cache_dir: pathlib.Path = pathlib.Path()
+    fingerprint: str = ""
+    maps: Mapping[str, memory_maps.MappedArray] | None = None
 
     @property
     def num_documents(self) -> int:
@@ -52,16 +69,113 @@ class TokenSplit:
         """Of all documents."""
         return len(self.tokens)
 
+    def _damaged(self, array: str, found: str) -> errors.ArtifactError:
+        return _damaged(self.cache_dir / layout.array_name(self.split_name, array), found)
+
     def names(self, index: int) -> tuple[str, str]:
         """Returns repository and path of one document.
 
         Args:
           index: Of the document.
+
+        Raises:
+          ArtifactError: The place of its name is none.
         """
         start, stop = self.name_offsets[index], self.name_offsets[index + 1]
+        if not 0 <= start <= stop <= len(self.name_bytes):
+            raise self._damaged(layout.NAMES_OFFSETS, f"goes from {start} to {stop} at {index}")
         name = self.name_bytes[start:stop].tobytes().decode("utf-8", "surrogateescape")
         repository, _, path = name.partition(layout.NAME_SEPARATOR)
         return repository, path
+
+    def read_rows(self, starts: np.ndarray, *, width: int) -> np.ndarray:
+        """Copies stretches of tokens; of a large file, so that none of it stays resident.
+
+        Args:
+          starts: int64 `[num_rows]`, places of their first tokens.
+          width: Tokens of each; all must be there.
+
+        Returns:
+          `[num_rows, width]`, of the tokens' dtype; the caller's to change.
+
+        Raises:
+          ArtifactError: The file cannot be read.
+        """
+        mapped = None if self.maps is None else self.maps[layout.TOKENS]
+        if mapped is None or not mapped.is_large:
+            step = self.tokens.itemsize
+            # All stretches, as a view. NumPy checks that they lie in the array.
+            shape = (self.num_tokens - width + 1, width)
+            return np.ndarray(shape, self.tokens.dtype, self.tokens, 0, (step, step))[starts]
+        try:
+            return mapped.read_rows(starts, width=width)
+        except OSError as error:
+            raise self._damaged(layout.TOKENS, f"cannot be read ({error})") from error
+
+    def note_places(self, num_places: int) -> None:
+        """Counts offsets that were looked up, so that few of a large file stay resident.
+
+        Args:
+          num_places: How many.
+        """
+        if self.maps is not None:
+            self.maps[layout.OFFSETS].note_places(num_places)
+
+    def checked_offsets(self, first: int, last: int) -> np.ndarray:
+        """Returns where some documents begin, if in order.
+
+        Args:
+          first: Document.
+          last: Document, or `num_documents` for where the last one ends.
+
+        Returns:
+          int64 `[last - first + 1]`.
+
+        Raises:
+          ArtifactError: They are not in order, or not places of tokens.
+        """
+        offsets = self.offsets[first : last + 1]
+        self._check_order(layout.OFFSETS, offsets, first=first, size=self.num_tokens)
+        return offsets
+
+    def _check_order(self, array: str, ends: np.ndarray, *, first: int, size: int) -> None:
+        # What lies in order is never a negative length, nor outside of the file.
+        falls = ends[1:] < ends[:-1]
+        if falls.any():
+            place = int(np.argmax(falls))
+            found = f"falls from {ends[place]} to {ends[place + 1]} at {first + place + 1}"
+            raise self._damaged(array, found)
+        if len(ends) and not 0 <= ends[0] <= ends[-1] <= size:
+            raise self._damaged(array, f"goes from {ends[0]} to {ends[-1]} at {first}")
+
+    def check_offsets(self) -> None:
+        """Reads where all documents and names begin, and all sizes, and checks them.
+
+        Raises:
+          ArtifactError: They are not in order, or a size is negative.
+        """
+        for first in range(0, self.num_documents, _CHUNK_DOCUMENTS):
+            last = min(first + _CHUNK_DOCUMENTS, self.num_documents)
+            self.checked_offsets(first, last)
+            names = self.name_offsets[first : last + 1]
+            size = len(self.name_bytes)
+            self._check_order(layout.NAMES_OFFSETS, names, first=first, size=size)
+            smallest = self.sizes[first:last].min()
+            if smallest < 0:
+                raise self._damaged(layout.SIZES, f"holds the size {smallest}")
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Lets the kernel have what was read of large files; reading it again brings it back."""
+        for mapped in (self.maps or {}).values():
+            if mapped.is_large:
+                mapped.give_back()
+
+
+def _damaged(path: pathlib.Path, found: str) -> errors.ArtifactError:
+    return errors.ArtifactError(
+        f"{path} {found}; wanted what the writer of the cache wrote; {_MEND}"
+    )
 
 
 class TokenCacheReader:
@@ -71,8 +185,14 @@ class TokenCacheReader:
       cache_dir: Where it is.
       fingerprint: Hash of everything that decided on its content.
       fingerprint_parts: That everything.
-      splits: For each split `num_documents`, `num_tokens` and `num_bytes` (of text).
-      sha256: Of each array's file.
+      splits: For each split `num_documents`, `num_tokens` and `num_bytes` (of text), and in newer
+        caches `largest_id`.
+      sha256: Of each array's file, and of `config.json` if there is one.
+      dtype: Of the tokens.
+      end_of_text_id: With which each document ends; None if they end with none.
+      tokenizer: What the manifest says of the tokenizer whose files lie in the cache; None if
+        there are none.
+      encoder: How the text was encoded; None if the manifest does not say.
     """
 
     def __init__(self, cache_dir: PathLike) -> None:
@@ -98,8 +218,11 @@ class TokenCacheReader:
         self.fingerprint: str = fields["fingerprint"]
         self.fingerprint_parts: dict[str, Any] = fields["fingerprint_parts"]
         self.splits: dict[str, dict[str, int]] = fields["splits"]
-        self._dtype = np.dtype(fields["dtype"]).newbyteorder("<")
+        self.dtype = np.dtype(fields["dtype"]).newbyteorder("<")
         self.sha256: dict[str, str] = fields["sha256"]
+        self.end_of_text_id: int | None = fields.get("end_of_text_id")
+        self.tokenizer: dict[str, Any] | None = fields.get("tokenizer")
+        self.encoder: dict[str, Any] | None = fields.get("encoder")
 
     def _check_fields(self, fields: dict[str, Any]) -> None:
         parts, splits = fields.get("fingerprint_parts"), fields.get("splits")
@@ -110,15 +233,32 @@ class TokenCacheReader:
             "dtype": fields.get("dtype") in dtypes,
             "splits": isinstance(splits, dict) and all(map(_is_split, splits.items())),
             "sha256": isinstance(fields.get("sha256"), dict),
+            "end_of_text_id": _is_id(fields.get("end_of_text_id")),
+            "tokenizer": _is_tokenizer(fields.get("tokenizer")),
+            "encoder": isinstance(fields.get("encoder", {}), dict),
         }
         wrong = [name for name, is_right in checks.items() if not is_right]
         if wrong:
             raise self._damaged(manifest.MANIFEST_NAME, f"has no usable {', '.join(wrong)}")
 
     def _damaged(self, name: str, found: str) -> errors.ArtifactError:
-        return errors.ArtifactError(
-            f"{self.cache_dir / name} {found}; wanted what the writer of the cache wrote; {_MEND}"
+        return _damaged(self.cache_dir / name, found)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What was asked for, by the names of the arguments; empty in caches that do not say.
+
+        Raises:
+          ArtifactError: `config.json` is missing or not the one that was written.
+        """
+        sha256 = self.sha256.get(layout.CONFIG_NAME)
+        if sha256 is None:
+            return {}
+        content = fingerprints.read_checked_file(
+            self.cache_dir / layout.CONFIG_NAME, sha256=sha256, role="what the cache was asked for"
         )
+        config: dict[str, Any] = json.loads(content)
+        return config
 
     def split(self, name: str) -> TokenSplit:
         """Opens one split.
@@ -127,7 +267,7 @@ class TokenCacheReader:
           name: Of the split.
 
         Returns:
-          Its arrays; where documents begin is read and checked, the rest when it is asked for.
+          Its arrays; nothing of them is read but where the first document begins and the last ends.
 
         Raises:
           InputError: There is no such split.
@@ -139,76 +279,88 @@ class TokenCacheReader:
                 f"{', '.join(sorted(self.splits))}; name one of these"
             )
         counts = self.splits[name]
-        num_documents = counts["num_documents"]
-        name_offsets = self._open(name, layout.NAMES_OFFSETS, length=num_documents + 1)
-        offsets = self._open(name, layout.OFFSETS, length=num_documents + 1)
-        for array, ends, last in (
-            (layout.OFFSETS, offsets, counts["num_tokens"]),
-            (layout.NAMES_OFFSETS, name_offsets, int(name_offsets[-1])),
-        ):
+        num_documents, num_tokens = counts["num_documents"], counts["num_tokens"]
+        maps = {
+            array: self._open(name, array, length=length)
+            for array, length in (
+                (layout.TOKENS, num_tokens),
+                (layout.OFFSETS, num_documents + 1),
+                (layout.SIZES, num_documents),
+                (layout.NAMES_OFFSETS, num_documents + 1),
+            )
+        }
+        names_bytes = int(maps[layout.NAMES_OFFSETS].array[-1])
+        for array, last in ((layout.OFFSETS, num_tokens), (layout.NAMES_OFFSETS, names_bytes)):
+            ends = maps[array].array
             if ends[0] != 0 or ends[-1] != last or last < 0:
                 raise self._damaged(
                     layout.array_name(name, array), f"goes from {ends[0]} to {ends[-1]}"
                 )
-            # What lies in order is never a negative length, nor outside of the file.
-            if np.any(ends[1:] < ends[:-1]):
-                first = int(np.argmax(ends[1:] < ends[:-1]))
-                raise self._damaged(
-                    layout.array_name(name, array),
-                    f"falls from {ends[first]} to {ends[first + 1]} at {first + 1}",
-                )
-        sizes = self._open(name, layout.SIZES, length=num_documents)
-        if num_documents and sizes.min() < 0:
-            raise self._damaged(
-                layout.array_name(name, layout.SIZES), f"holds the size {sizes.min()}"
-            )
+        maps[layout.NAMES] = self._open(name, layout.NAMES, length=names_bytes)
         return TokenSplit(
-            tokens=self._open(name, layout.TOKENS, length=counts["num_tokens"]),
-            offsets=offsets,
-            sizes=sizes,
-            name_bytes=self._open(name, layout.NAMES, length=int(name_offsets[-1])),
-            name_offsets=name_offsets,
+            tokens=maps[layout.TOKENS].array,
+            offsets=maps[layout.OFFSETS].array,
+            sizes=maps[layout.SIZES].array,
+            name_bytes=maps[layout.NAMES].array,
+            name_offsets=maps[layout.NAMES_OFFSETS].array,
+            split_name=name,
+            cache_dir=self.cache_dir,
+            fingerprint=self.fingerprint,
+            maps=maps,
         )
 
-    def _open(self, split: str, array: str, *, length: int) -> np.ndarray:
+    def _open(self, split: str, array: str, *, length: int) -> memory_maps.MappedArray:
         file_name = layout.array_name(split, array)
-        path = self.cache_dir / file_name
         try:
-            mapped = np.lib.format.open_memmap(path, mode="r")
-            extra_bytes = path.stat().st_size - mapped.offset - mapped.nbytes
+            mapped = memory_maps.MappedArray(self.cache_dir / file_name)
         except FileNotFoundError as error:
             raise self._damaged(file_name, "is missing") from error
         except (OSError, ValueError, EOFError) as error:
-            raise self._damaged(file_name, f"cannot be opened ({error})") from error
-        wanted = layout.ARRAYS[array] or self._dtype
-        if mapped.dtype != wanted or mapped.shape != (length,):
+            reason = " ".join(str(error).split())
+            raise self._damaged(file_name, f"cannot be opened ({reason})") from error
+        wanted = layout.ARRAYS[array] or self.dtype
+        found = mapped.array
+        if found.dtype != wanted or found.shape != (length,):
             raise self._damaged(
                 file_name,
-                f"holds {mapped.dtype.name} {list(mapped.shape)} where the manifest says "
+                f"holds {found.dtype.name} {list(found.shape)} where the manifest says "
                 f"{wanted.name} [{length}]",
             )
-        if extra_bytes:
-            raise self._damaged(file_name, f"has {extra_bytes} bytes too many")
-        # A plain array over the map: indexing one is quicker.
-        return np.asarray(mapped)
+        if mapped.extra_bytes:
+            raise self._damaged(file_name, f"has {mapped.extra_bytes} bytes too many")
+        return mapped
+
+    def _checksums(self) -> Iterator[tuple[str, str | None]]:
+        """Yields the path in the cache of each file, and what it must hash to."""
+        names = [layout.array_name(split, a) for split in self.splits for a in layout.ARRAYS]
+        for name in dict.fromkeys([*names, *self.sha256]):
+            yield name, self.sha256.get(name)
+        for name, sha256 in (self.tokenizer or {}).get("files", {}).items():
+            yield f"{layout.TOKENIZER_NAME}/{name}", sha256
 
     def verify(self) -> None:
-        """Reads every file and compares its checksum.
+        """Reads every file, compares its checksum, and checks that documents lie in order.
 
         Raises:
           ArtifactError: A file is missing or not the one that was written.
         """
-        names = [layout.array_name(split, a) for split in self.splits for a in layout.ARRAYS]
-        bar = progress.progress_bar(description="checking", unit="file", total=len(names))
+        checksums = list(self._checksums())
+        bar = progress.progress_bar(description="checking", unit="file", total=len(checksums))
         with bar:
-            for name in names:
+            for name, wanted in checksums:
                 path = self.cache_dir / name
                 if not path.is_file():
                     raise self._damaged(name, "is missing")
                 found = fingerprints.hash_file(path)
-                if found != self.sha256.get(name):
+                if found != wanted:
                     raise self._damaged(name, f"has SHA-256 {found}")
                 bar.update(1)
+        for split in self.splits:
+            self.split(split).check_offsets()
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
 
 
 def _is_split(item: tuple[str, Any]) -> bool:
@@ -217,5 +369,25 @@ def _is_split(item: tuple[str, Any]) -> bool:
     return (
         layout.is_split_name(split)
         and isinstance(value, dict)
-        and all(isinstance(value.get(name), int) and value[name] >= 0 for name in names)
+        and all(_is_count(value.get(name)) for name in names)
+        # -1 in a split without tokens.
+        and type(value.get("largest_id", -1)) is int
+    )
+
+
+def _is_id(value: object) -> bool:
+    return value is None or (type(value) is int and 0 <= value <= np.iinfo(layout.LARGE_DTYPE).max)
+
+
+def _is_tokenizer(value: object) -> bool:
+    """Says whether this is None, or describes files whose names stay in their folder."""
+    if not isinstance(value, dict):
+        return value is None
+    files = value.get("files")
+    return (
+        isinstance(value.get("kind"), str)
+        and _is_count(value.get("vocab_size"))
+        and isinstance(files, dict)
+        and all(isinstance(sha256, str) for sha256 in files.values())
+        and not any(".." in pathlib.PurePath(name).parts or os.path.isabs(name) for name in files)
     )

@@ -11,9 +11,11 @@ larger than memory. The same parts in the same order give the same bytes.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 import pathlib
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple, Union
 
@@ -57,6 +59,22 @@ class _SplitTotals(NamedTuple):
     num_documents: int
     num_tokens: int
     names_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Extras:
+    """What a cache may hold beside its arrays.
+
+    Attributes:
+      files: By their names in the cache: their content, whose SHA-256 goes into the manifest with
+        the arrays', or a file to copy, which is vouched for elsewhere.
+      fields: More fields of the manifest; JSON.
+      split_fields: The same for splits.
+    """
+
+    files: Mapping[str, bytes | pathlib.Path] = dataclasses.field(default_factory=dict)
+    fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    split_fields: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
 
 def _totals(counts: Sequence[PartCounts]) -> _SplitTotals:
@@ -121,6 +139,7 @@ def join_parts(
     *,
     parts: Mapping[str, Sequence[PathLike]],
     fingerprint_parts: Mapping[str, Any],
+    extras: Extras | None = None,
 ) -> None:
     """Joins parts into a token cache, which appears whole or not at all.
 
@@ -128,6 +147,7 @@ def join_parts(
       cache_dir: The cache; what stands there is replaced when the new one is finished.
       parts: For each split its parts, in order. They are left where they are.
       fingerprint_parts: JSON values: everything that decided on the content.
+      extras: What else belongs to the cache.
     """
     counts = {
         split: [part_files.read_part_counts(path) for path in paths]
@@ -160,7 +180,23 @@ def join_parts(
                 "num_bytes": joiner.num_bytes,
             }
         fields = {"dtype": dtype.name, "splits": splits, "sha256": sha256}
+        _add_extras(folder, fields=fields, extras=extras or Extras())
         _write_manifest(folder, {**fields, "fingerprint_parts": dict(fingerprint_parts)})
+
+
+def _add_extras(folder: pathlib.Path, *, fields: dict[str, Any], extras: Extras) -> None:
+    """Writes files into a cache in the making, and says more in its manifest."""
+    for name, source in extras.files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(source, bytes):
+            target.write_bytes(source)
+            fields["sha256"][name] = fingerprints.hash_bytes(source)
+        else:
+            shutil.copyfile(source, target)
+    for split, more in extras.split_fields.items():
+        fields["splits"][split].update(more)
+    fields.update(extras.fields)
 
 
 def _write_manifest(folder: pathlib.Path, fields: dict[str, Any]) -> None:

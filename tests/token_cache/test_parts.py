@@ -161,3 +161,28 @@ def test_missing_part_is_one_line(tmp_path):
     with pytest.raises(errors.ArtifactError, match="No such file") as caught:
         parts.read_part_counts(tmp_path / "p")
     assert "\n" not in str(caught.value)
+
+
+def test_writer_counts_what_it_wrote(tmp_path):
+    with parts.PartWriter(tmp_path / "p") as writer:
+        assert writer.largest_id == -1
+        writer.append(_ROWS, sizes=_SIZES, names=_NAMES)
+        writer.append(Ragged.from_rows([[70_000]]), sizes=[5], names=[("r", "p")])
+    assert (writer.largest_id, writer.num_tokens, writer.num_bytes) == (70_000, 5, 14)
+
+
+def test_checksum_is_that_of_the_whole_part(tmp_path):
+    with parts.PartWriter(tmp_path / "p") as writer:
+        writer.append(_ROWS, sizes=_SIZES, names=_NAMES)
+    assert parts.read_checksum(tmp_path / "p") == writer.crc
+    data = (tmp_path / "p").read_bytes()
+    (tmp_path / "p").write_bytes(b"\xff" + data[1:])
+    with pytest.raises(errors.ArtifactError, match="checksum"):
+        parts.read_checksum(tmp_path / "p")
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.uint32, np.int64])
+def test_dtype_of_the_ids_does_not_matter(tmp_path, dtype):
+    _write(tmp_path / "p", Ragged.from_rows([[1, 2, 3], [], [400]], dtype=dtype))
+    _write(tmp_path / "q")
+    assert (tmp_path / "p").read_bytes() == (tmp_path / "q").read_bytes()

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
+import resource
 
 import numpy as np
 import pytest
 import small_token_cache
+import sparse_token_cache
 
 from code_t5 import errors
-from code_t5.storage import fingerprints, manifest
+from code_t5.storage import fingerprints
 from code_t5.token_cache import layout, reader
 
 
@@ -96,6 +97,16 @@ def test_other_format_is_refused(cache_dir, change):
         {"splits": {"train": {"num_documents": 1}}},
         {"splits": {"\x1b[2J": {"num_documents": 1, "num_tokens": 1, "num_bytes": 0}}},
         {"sha256": []},
+        {"end_of_text_id": -1},
+        {"end_of_text_id": 2**32},
+        {"end_of_text_id": "0"},
+        {"encoder": "gigatoken"},
+        {"tokenizer": []},
+        {"tokenizer": {"kind": "hugging_face", "vocab_size": 9, "files": {"../x": "abc"}}},
+        {"tokenizer": {"kind": "hugging_face", "vocab_size": 9, "files": {"/x": "abc"}}},
+        {"tokenizer": {"kind": "hugging_face", "files": {}}},
+        {"splits": {"train": {"num_documents": True, "num_tokens": 0, "num_bytes": 0}}},
+        {"splits": {"train": dict(num_documents=0, num_tokens=0, num_bytes=0, largest_id="9")}},
     ],
 )
 def test_manifest_that_was_changed_is_refused(cache_dir, change):
@@ -103,6 +114,93 @@ def test_manifest_that_was_changed_is_refused(cache_dir, change):
     with pytest.raises(errors.ArtifactError, match=r"has no usable .*run the command") as caught:
         reader.TokenCacheReader(cache_dir)
     _assert_one_line(caught)
+
+
+def _add_tokenizer(cache_dir):
+    config, merges = b'{"seed": 42}', b"#version"
+    (cache_dir / "config.json").write_bytes(config)
+    (cache_dir / "tokenizer").mkdir()
+    (cache_dir / "tokenizer" / "merges.txt").write_bytes(merges)
+    fields = json.loads((cache_dir / "manifest.json").read_text())
+    _change(
+        cache_dir,
+        sha256={**fields["sha256"], "config.json": fingerprints.hash_bytes(config)},
+        tokenizer={
+            "kind": "hugging_face",
+            "vocab_size": 9,
+            "files": {"merges.txt": fingerprints.hash_bytes(merges)},
+        },
+        end_of_text_id=8,
+        encoder={"engine": "tokenizers"},
+    )
+
+
+def test_newer_fields_are_read(cache_dir):
+    _add_tokenizer(cache_dir)
+    opened = reader.TokenCacheReader(cache_dir)
+    assert opened.config == {"seed": 42}
+    assert opened.end_of_text_id == 8
+    assert opened.tokenizer["kind"] == "hugging_face"
+    assert opened.encoder == {"engine": "tokenizers"}
+    opened.verify()
+
+
+def test_caches_without_the_newer_fields_are_read(cache_dir):
+    opened = reader.TokenCacheReader(cache_dir)
+    assert opened.config == {}
+    assert (opened.end_of_text_id, opened.tokenizer, opened.encoder) == (None, None, None)
+    assert opened.dtype == np.uint16
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer/merges.txt"])
+def test_verification_covers_config_and_tokenizer(cache_dir, name):
+    _add_tokenizer(cache_dir)
+    (cache_dir / name).write_bytes(b"{}")
+    opened = reader.TokenCacheReader(cache_dir)
+    with pytest.raises(errors.ArtifactError, match=rf"{name} has SHA-256"):
+        opened.verify()
+    if name == "config.json":
+        with pytest.raises(errors.ArtifactError, match=r"config.json has SHA-256"):
+            opened.config  # noqa: B018
+    (cache_dir / name).unlink()
+    with pytest.raises(errors.ArtifactError, match=rf"{name} is missing"):
+        opened.verify()
+
+
+def test_verification_finds_documents_out_of_order(cache_dir):
+    path = cache_dir / "train.offsets.npy"
+    np.save(path, np.array([0, 3, 2, 4]))
+    fields = json.loads((cache_dir / "manifest.json").read_text())
+    hashes = {**fields["sha256"], path.name: fingerprints.hash_file(path)}
+    _change(cache_dir, sha256=hashes)
+    with pytest.raises(errors.ArtifactError, match="falls from 3 to 2"):
+        reader.TokenCacheReader(cache_dir).verify()
+
+
+def test_opening_reads_neither_tokens_nor_offsets(tmp_path):
+    # A file of 40 GB and one of 8 GB: what reads them cannot be quick.
+    num_tokens, num_documents = 20 * 10**9, 10**9
+    folder = sparse_token_cache.write_cache(
+        tmp_path, num_tokens=num_tokens, ends=[num_tokens], pieces={}
+    )
+    for name, tail in (("offsets", num_tokens), ("names_offsets", 3)):
+        sparse_token_cache.write_sparse(
+            folder / f"train.{name}.npy",
+            dtype="<i8",
+            length=num_documents + 1,
+            pieces={num_documents: [tail]},
+        )
+    sparse_token_cache.write_sparse(
+        folder / "train.sizes.npy", dtype="<i8", length=num_documents, pieces={}
+    )
+    counts = {"num_documents": num_documents, "num_tokens": num_tokens, "num_bytes": 0}
+    _change(folder, splits={"train": counts})
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    train = reader.TokenCacheReader(folder).split("train")
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    assert train.num_documents == num_documents
+    # Pages, of which 8 GB has two million.
+    assert after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt < 5000
 
 
 _ARRAY_FILES = [layout.array_name("train", array) for array in layout.ARRAYS]
@@ -171,15 +269,40 @@ def test_offsets_that_fall_are_refused(cache_dir, array, ends):
     path = cache_dir / f"train.{array}.npy"
     ends[-1] = int(np.load(path)[-1])
     np.save(path, np.array(ends))
+    train = reader.TokenCacheReader(cache_dir).split("train")
     with pytest.raises(errors.ArtifactError, match=rf"train.{array}.npy falls from") as caught:
-        reader.TokenCacheReader(cache_dir).split("train")
+        train.check_offsets()
     _assert_one_line(caught)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5])
+def test_falls_are_found_wherever_checking_is_cut(cache_dir, monkeypatch, chunk):
+    monkeypatch.setattr(reader, "_CHUNK_DOCUMENTS", chunk)
+    reader.TokenCacheReader(cache_dir).split("train").check_offsets()
+    np.save(cache_dir / "train.offsets.npy", np.array([0, 3, 2, 4]))
+    train = reader.TokenCacheReader(cache_dir).split("train")
+    with pytest.raises(errors.ArtifactError, match="falls from 3 to 2 at 2"):
+        train.check_offsets()
+    np.save(cache_dir / "train.offsets.npy", np.array([0, 3, 5, 4]))
+    train = reader.TokenCacheReader(cache_dir).split("train")
+    with pytest.raises(errors.ArtifactError, match=r"(falls|goes) from \d to [45] at"):
+        train.check_offsets()
+
+
+def test_names_that_lie_nowhere_are_refused(cache_dir):
+    ends = np.load(cache_dir / "train.names_offsets.npy")
+    ends[1:3] = ends[3] + 5, 2
+    np.save(cache_dir / "train.names_offsets.npy", ends)
+    train = reader.TokenCacheReader(cache_dir).split("train")
+    for index in range(2):
+        with pytest.raises(errors.ArtifactError, match=r"train.names_offsets.npy goes from"):
+            train.names(index)
 
 
 def test_negative_sizes_are_refused(cache_dir):
     np.save(cache_dir / "train.sizes.npy", np.array([11, -1, 4]))
     with pytest.raises(errors.ArtifactError, match=r"train.sizes.npy holds the size -1"):
-        reader.TokenCacheReader(cache_dir).split("train")
+        reader.TokenCacheReader(cache_dir).split("train").check_offsets()
 
 
 def test_whole_cache_passes_verification(cache_dir):
@@ -199,36 +322,17 @@ def test_every_flipped_byte_is_found_by_verification(cache_dir):
         (cache_dir / name).write_bytes(data)
 
 
-def _write_sparse(path, *, dtype, length, tail):
-    """Writes an array that is all zeros, and takes no room, but for its end."""
-    with open(path, "wb") as file:
-        header = {"descr": dtype, "fortran_order": False, "shape": (length,)}
-        np.lib.format.write_array_header_1_0(file, header)
-        tail = np.array(tail, dtype=dtype)
-        file.seek((length - len(tail)) * tail.itemsize, os.SEEK_CUR)
-        file.write(tail.tobytes())
-
-
 def test_tokens_beyond_32_bits_are_read(tmp_path):
     num_tokens = 2**32 + 3
-    _write_sparse(tmp_path / "train.npy", dtype="<u2", length=num_tokens, tail=[7, 8, 9])
+    sparse_token_cache.write_cache(
+        tmp_path,
+        num_tokens=num_tokens,
+        ends=[2**31 + 1, 2**32, num_tokens],
+        pieces={2**32: [7, 8, 9]},
+    )
     assert (tmp_path / "train.npy").stat().st_blocks < 1000
-    np.save(tmp_path / "train.offsets.npy", np.array([0, 2**31 + 1, 2**32, num_tokens]))
-    np.save(tmp_path / "train.sizes.npy", np.array([2**33, 2**33, 9]))
-    np.save(tmp_path / "train.names.npy", np.frombuffer(b"r\nar\nbr\nc", dtype=np.uint8))
-    np.save(tmp_path / "train.names_offsets.npy", np.array([0, 3, 6, 9]))
-    fields = {
-        "format_name": layout.FORMAT_NAME,
-        "format_version": layout.FORMAT_VERSION,
-        "dtype": "uint16",
-        "splits": {"train": {"num_documents": 3, "num_tokens": num_tokens, "num_bytes": 2**34 + 9}},
-        "sha256": {},
-        "fingerprint": fingerprints.hash_json({}),
-        "fingerprint_parts": {},
-    }
-    manifest.write_manifest(tmp_path, fields)
     train = reader.TokenCacheReader(tmp_path).split("train")
     assert train.num_tokens == num_tokens
     assert _ids(train, 2).tolist() == [7, 8, 9]
     assert len(_ids(train, 1)) == 2**31 - 1
-    assert train.names(2) == ("r", "c")
+    assert train.names(2) == ("r", "2")

@@ -144,3 +144,24 @@ def test_split_whose_name_is_no_file_name_is_refused(tmp_path, name):
     with pytest.raises(errors.InputError, match=r"wanted letters, digits, - and _; rename it"):
         writer.join_parts(tmp_path / "cache", parts={name: []}, fingerprint_parts={})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_extras_are_in_the_cache_and_in_its_manifest(tmp_path):
+    (tmp_path / "model").write_bytes(b"model")
+    paths = small_token_cache.write_parts(tmp_path / "parts")
+    extras = writer.Extras(
+        files={"config.json": b"{}", "tokenizer/sub/model": tmp_path / "model"},
+        fields={"end_of_text_id": 1},
+        split_fields={"train": {"largest_id": 65_535}},
+    )
+    writer.join_parts(tmp_path / "cache", parts=paths, fingerprint_parts={}, extras=extras)
+    cache = reader.TokenCacheReader(tmp_path / "cache")
+    fields = json.loads((tmp_path / "cache/manifest.json").read_text())
+    assert (tmp_path / "cache/config.json").read_bytes() == b"{}"
+    assert (tmp_path / "cache/tokenizer/sub/model").read_bytes() == b"model"
+    assert fields["end_of_text_id"] == 1
+    assert cache.splits["train"]["largest_id"] == 65_535
+    assert "largest_id" not in cache.splits["validation"]
+    # SHA-256 of "{}"; the model is vouched for by whoever asked for it to be copied.
+    assert cache.sha256["config.json"].startswith("44136fa355b3678a")
+    assert not any(name.startswith("tokenizer") for name in cache.sha256)

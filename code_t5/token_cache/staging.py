@@ -1,0 +1,174 @@
+"""Where a build keeps its work, and the lock that keeps other builds away from it.
+
+The *staging* folder is `.<name of the cache>.building` beside the cache. It holds a part and a
+marker for each finished unit, until the cache is published: what an interrupted build of the same
+*plan* left there is used again, that of another plan is thrown away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+from code_t5 import errors
+from code_t5.storage import atomic
+
+_PLAN_NAME = "plan.json"
+_LOCK_NAME = "lock"
+_MAX_ATTEMPTS = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Staging:
+    """Where the work of a build is kept.
+
+    Attributes:
+      folder: All of it.
+    """
+
+    folder: pathlib.Path
+
+    @property
+    def parts_dir(self) -> pathlib.Path:
+        """Gets a part for each unit."""
+        return self.folder / "parts"
+
+    @property
+    def markers_dir(self) -> pathlib.Path:
+        """Gets a marker for each finished unit."""
+        return self.folder / "markers"
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a unit is finished, by an encoder that is known."""
+        is_planned = (self.folder / _PLAN_NAME).is_file() and self.markers_dir.is_dir()
+        return is_planned and any(self.markers_dir.iterdir())
+
+    def prepare(self, plan: str) -> dict[str, Any]:
+        """Keeps what an interrupted build of the same plan did, and nothing else.
+
+        Args:
+          plan: Hash of everything that decides on the content.
+
+        Returns:
+          What the interrupted build said of its encoder; empty if there was none.
+        """
+        try:
+            fields = json.loads((self.folder / _PLAN_NAME).read_bytes())
+            is_same, encoder = fields["plan"] == plan, dict(fields["encoder"])
+        except (OSError, ValueError, TypeError, KeyError):
+            is_same, encoder = False, {}
+        if not is_same:
+            encoder = {}
+            self.start_afresh()
+        for folder in (self.parts_dir, self.markers_dir):
+            folder.mkdir(exist_ok=True)
+        for leftover in self.folder.rglob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+        return encoder
+
+    def write_plan(self, plan: str, *, encoder: Mapping[str, Any]) -> None:
+        """Says what the work is for.
+
+        Args:
+          plan: As for `prepare`.
+          encoder: JSON: what turns text into ids.
+        """
+        fields = {"plan": plan, "encoder": dict(encoder)}
+        atomic.write_file(self.folder / _PLAN_NAME, json.dumps(fields).encode("ascii"))
+
+    def start_afresh(self) -> None:
+        """Throws the work away; the folder and the lock in it stay."""
+        for path in self.folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != _LOCK_NAME:
+                path.unlink(missing_ok=True)
+        for folder in (self.parts_dir, self.markers_dir):
+            folder.mkdir()
+
+    def remove(self) -> None:
+        """Removes the folder, while its lock is held."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def staging_of(cache_dir: pathlib.Path) -> Iterator[Staging]:
+    """Makes the staging folder of a cache and holds its lock.
+
+    Args:
+      cache_dir: The cache; the folder above it is made.
+
+    Yields:
+      The staging, which no other process uses meanwhile.
+
+    Raises:
+      BusyError: Another process builds the same cache.
+      InputError: No folder can be made there.
+    """
+    staging = Staging(cache_dir.with_name(f".{cache_dir.name}.building"))
+    with contextlib.ExitStack() as stack:
+        for _ in range(_MAX_ATTEMPTS):
+            with contextlib.ExitStack() as attempt:
+                file = attempt.enter_context(_open_lock(staging, cache_dir))
+                _lock(file.fileno(), cache_dir)
+                # The one who held it may have removed the folder: that was another file, then.
+                if _is_named(file.fileno(), staging.folder / _LOCK_NAME):
+                    stack.enter_context(attempt.pop_all())
+                    break
+        else:
+            raise _busy(cache_dir)
+        try:
+            yield staging
+        finally:
+            # What is worth going on with is kept.
+            if not staging.has_work:
+                staging.remove()
+
+
+def _open_lock(staging: Staging, cache_dir: pathlib.Path) -> BinaryIO:
+    """Opens the lock file of a staging, which is made if it is not there."""
+    for attempt in range(_MAX_ATTEMPTS):
+        try:
+            if staging.folder.is_symlink():
+                # What it points to is not ours to write to, nor to clean up.
+                staging.folder.unlink()
+            staging.folder.mkdir(parents=True, exist_ok=True)
+            return open(staging.folder / _LOCK_NAME, "a+b")
+        except (NotADirectoryError, FileExistsError, FileNotFoundError, PermissionError) as error:
+            # Another build may just have removed its own.
+            is_blocked = os.path.lexists(staging.folder) and not staging.folder.is_dir()
+            if isinstance(error, PermissionError) or is_blocked or attempt > _MAX_ATTEMPTS // 2:
+                raise errors.InputError(
+                    f"cannot write beside {cache_dir} ({error.strerror}); wanted a folder to make "
+                    "the cache in; give another cache_dir"
+                ) from error
+    raise _busy(cache_dir)
+
+
+def _lock(descriptor: int, cache_dir: pathlib.Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise _busy(cache_dir) from error
+
+
+def _busy(cache_dir: pathlib.Path) -> errors.BusyError:
+    return errors.BusyError(
+        f"another process builds {cache_dir}; wanted to be the only one; wait until it has ended, "
+        "or stop it, and run the command again"
+    )
+
+
+def _is_named(descriptor: int, path: pathlib.Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False
