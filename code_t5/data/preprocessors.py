@@ -21,7 +21,7 @@ from code_t5 import errors
 from code_t5.data import objectives, trainer_errors
 from code_t5.data.objectives import Documents, Objective, Requests, mix_keys
 from code_t5.encoding import ragged
-from code_t5.token_cache.pipeline_calls import pipeline_call
+from code_t5.pipeline_calls import pipeline_call
 
 Preprocessor = Callable[..., tf.data.Dataset]
 

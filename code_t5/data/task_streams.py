@@ -57,7 +57,7 @@ def open_tokens(task: seqio.Task) -> TokenCacheReader:
     if dataset is None:
         raise errors.InputError(
             f"the Task {task.name} is not one of a prepared data set; wanted one, as only those "
-            "have a token cache; read it with mesh_train_dataset_fn and mesh_eval_dataset_fn"
+            "have a task cache; read it with mesh_train_dataset_fn and mesh_eval_dataset_fn"
         )
     cache_dir = task.cache_dir
     if cache_dir is None or not os.path.isdir(os.path.join(cache_dir, layout.TOKENS_NAME)):

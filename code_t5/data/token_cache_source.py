@@ -19,8 +19,8 @@ import tensorflow as tf
 
 from code_t5 import errors
 from code_t5.encoding import ragged
+from code_t5.pipeline_calls import pipeline_call
 from code_t5.token_cache import keys, permutation
-from code_t5.token_cache.pipeline_calls import pipeline_call
 from code_t5.token_cache.reader import TokenCacheReader, TokenSplit
 
 # Documents that one call of a pipeline reads.

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from code_t5 import errors, visible_text
-from code_t5.token_cache import pipeline_calls
+from code_t5 import errors, pipeline_calls, visible_text
 
 # How gin begins what it adds to the message of an error.
 _GIN_LINES = "\n  In call to configurable "

@@ -19,7 +19,7 @@ import tensorflow as tf
 from code_t5 import errors, vocabulary_escapes
 from code_t5.encoding import byte_bpe_model, piece_model, token_model
 from code_t5.encoding.piece_model import EOS_ID, EXTRA_IDS, PAD_ID, UNK_ID
-from code_t5.token_cache.pipeline_calls import pipeline_call
+from code_t5.pipeline_calls import pipeline_call
 
 
 def _replace(text: tf.Tensor, steps: Iterable[tuple[str, str]]) -> tf.Tensor:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COLUMN_SEPARATOR = b"\n"
-# Beside its text a row costs its offset: files of empty rows are cut too.
-_ROW_BYTES = 8
 
 
 class ArrowFile(NamedTuple):
@@ -185,7 +183,8 @@ def cut_stretch(stretch: Stretch, *, file: ArrowFile) -> Iterator[Stretch]:
     Yields:
       The pieces in order, none of them empty.
     """
-    sizes = file.size_ends + _ROW_BYTES * file.ends
+    # Offsets count as well, so that no batch is without a size.
+    sizes = file.size_ends
     first, last = np.interp([stretch.start, stretch.stop], file.ends, sizes)
     num_pieces = max(1, round((last - first) / UNIT_BYTES))
     cuts = np.interp(np.linspace(first, last, num_pieces + 1), sizes, file.ends)
@@ -233,26 +232,21 @@ class ArrowUnit:
     def _read_columns(self) -> Iterator[tuple[np.ndarray, pa.Array]]:
         """Yields numbers of rows and their text, at most about `BATCH_BYTES` at a time."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         for start, record_batch in _read_batches(self.stretch):
-            column = _join_columns(record_batch, self.columns, path=self.stretch.path)
-            offset = start - self.stretch.start
-            stop = offset + len(column)
-            if self.choice is not None:
-                place = self.stretch.first_place
-                mask = self.choice.mask(place + offset, place + stop)
-            else:
-                mask = np.ones(len(column), dtype=bool)
-            rows = np.flatnonzero(mask) + self.stretch.first_row + offset
-            if not mask.all():
-                column = column.filter(pa.array(mask))
-            lengths = pc.binary_length(column).to_numpy(zero_copy_only=False)
-            groups = np.cumsum(lengths, dtype=np.int64) // BATCH_BYTES
-            cuts = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(column)]
-            for first, last in zip(cuts, cuts[1:]):
-                if first < last:
-                    yield rows[first:last], column.slice(first, last - first)
+            columns = [
+                _plain_text(record_batch.column(name), name=name, path=self.stretch.path)
+                for name in self.columns
+            ]
+            for first, last in _cut_columns(columns):
+                text = _join_columns([column.slice(first, last - first) for column in columns])
+                skipped = start + first - self.stretch.start
+                rows = np.arange(len(text)) + self.stretch.first_row + skipped
+                if self.choice is not None:
+                    place = self.stretch.first_place + skipped
+                    mask = self.choice.mask(place, place + len(text))
+                    rows, text = rows[mask], text.filter(pa.array(mask))
+                yield rows, text
 
 
 def _read_batches(stretch: Stretch) -> Iterator[tuple[int, Any]]:
@@ -274,26 +268,43 @@ def _read_batches(stretch: Stretch) -> Iterator[tuple[int, Any]]:
     raise _damaged(stretch.path, EOFError(f"it ends after {row} rows"))
 
 
-def _join_columns(batch: Any, columns: Sequence[str], *, path: str) -> Any:
+def _plain_text(column: Any, *, name: str, path: str) -> Any:
+    """Returns a column of valid text as string or large_string."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise errors.InputError(
+            f"the column {name!r} of {os.path.basename(path)} holds what is not UTF-8 "
+            f"({error}); wanted text; write the data set again"
+        ) from error
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        column = column.cast(pa.large_string())
+    return column
+
+
+def _cut_columns(columns: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    """Yields rows that hold about `BATCH_BYTES` together: the first, and one after the last."""
+    import pyarrow.compute as pc
+
+    num_rows = len(columns[0])
+    sizes = np.zeros(num_rows, dtype=np.int64)
+    for column in columns:
+        sizes += pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    groups = np.cumsum(sizes) // BATCH_BYTES
+    cuts = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), num_rows]
+    return zip(cuts, cuts[1:])
+
+
+def _join_columns(columns: Sequence[Any]) -> Any:
     """Returns a large_binary array: the UTF-8 of each row, nulls as empty text."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = []
-    for name in columns:
-        column = batch.column(name)
-        if pa.types.is_dictionary(column.type):
-            column = column.dictionary_decode()
-        try:
-            column.validate(full=True)
-        except pa.ArrowInvalid as error:
-            raise errors.InputError(
-                f"the column {name!r} of {os.path.basename(path)} holds what is not UTF-8 "
-                f"({error}); wanted text; write the data set again"
-            ) from error
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            column = column.cast(pa.large_string())
-        found.append(column.cast(pa.large_binary()).fill_null(b""))
+    found = [column.cast(pa.large_binary()).fill_null(b"") for column in columns]
     if len(found) == 1:
         return found[0]
     return pc.binary_join_element_wise(*found, pa.scalar(COLUMN_SEPARATOR, pa.large_binary()))

@@ -40,7 +40,7 @@ def open_disk_source(dataset_dir: PathLike, *, options: RowOptions) -> ArrowSour
       InputError: There is no such data set, or it cannot be read.
     """
     hub_source.check_library()
-    folder = pathlib.Path(dataset_dir)
+    folder = pathlib.Path(os.path.expanduser(os.fspath(dataset_dir)))
     files = _find_files(folder)
     return ArrowSource(
         functools.partial(dict, files),

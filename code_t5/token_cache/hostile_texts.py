@@ -132,8 +132,8 @@ def _category_ends() -> Iterator[str]:
 
 
 def _character_texts() -> Iterator[str]:
-    # Whether a character is a letter shows in what it does to a contraction after it.
-    patterns = [f" {c}a{c}1.{c}'s{c} \n" for c in (*_YOUNG, *_category_ends())]
+    # Whether a character is a letter shows in what becomes of a contraction or quote after it.
+    patterns = [f' {c}a{c}1.{c}\'s{c} "{c}",\n' for c in (*_YOUNG, *_category_ends())]
     for start in range(0, len(patterns), _CHARACTERS_PER_TEXT):
         yield "".join(patterns[start : start + _CHARACTERS_PER_TEXT])
 

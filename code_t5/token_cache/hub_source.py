@@ -29,6 +29,8 @@ _FILE_READERS = {"arrow", "csv", "json", "pandas", "parquet", "sql", "text", "we
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TIMEOUT_SECONDS = 30
 _MAX_SHOWN = 300
+# Version of `datasets`.
+_FIRST_WITHOUT_CODE = 4
 
 
 class HubUnreachableError(errors.CodeT5Error):
@@ -226,6 +228,11 @@ def open_hub_source(
             f"the reader {request.dataset_name} was asked for without files; wanted some to read; "
             "name them with data_files, or their folder with data_dir"
         )
+    if request.revision is not None and not request.is_on_hub:
+        raise errors.InputError(
+            f"revision is {request.revision!r} for {request.where}, which is not on the Hub and "
+            "has none; wanted files as they are; leave it out"
+        )
     commit: str | None = None
     if not request.is_on_hub:
         builder = _make_builder(request, commit=None)
@@ -261,6 +268,9 @@ def _reader_parts(named: Mapping[str, Any]) -> dict[str, Any]:
 def _make_builder(request: HubRequest, *, commit: str | None) -> Any:
     import datasets
 
+    # Later versions run no code of a data set, and do not know the argument.
+    is_old = int(datasets.__version__.partition(".")[0]) < _FIRST_WITHOUT_CODE
+    options = {"trust_remote_code": False} if is_old else {}
     try:
         return datasets.load_dataset_builder(
             str(request.dataset_name),
@@ -268,6 +278,7 @@ def _make_builder(request: HubRequest, *, commit: str | None) -> Any:
             data_dir=None if request.data_dir is None else str(request.data_dir),
             data_files=_as_json(request.data_files),
             revision=commit,
+            **options,
         )
     except Exception as error:  # Each reader of `datasets` raises its own.
         raise _not_loaded(request, error) from error

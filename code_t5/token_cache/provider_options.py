@@ -99,10 +99,11 @@ def read_options(
 def _read_split(split: Split) -> dict[str, str] | None:
     if split is None:
         return None
-    if isinstance(split, str):
-        return {row_choice.TRAIN: split}
     if isinstance(split, Mapping):
         found = dict(split)
+    elif isinstance(split, str) or not isinstance(split, Sequence):
+        # `datasets.Split` and its like are no str, and say their name.
+        return {row_choice.TRAIN: str(split)}
     else:
         expressions = list(split)
         names = [(_NAME.findall(str(expression)) or [""])[0] for expression in expressions]

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from code_t5 import errors
-from code_t5.token_cache import batches, pipeline_calls
+from code_t5 import errors, pipeline_calls
+from code_t5.token_cache import batches
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -118,7 +118,9 @@ def choose_flcc_tokenizer(
     if len(folder.parts) == 1:
         folder = dataclasses.replace(dataset, vocabulary=vocabulary).vocabulary_dir
     if not folder.is_dir():
-        known = sorted(path.name for path in dataset.vocabulary_dir.parent.glob("*/"))
+        known = sorted(
+            path.name for path in dataset.vocabulary_dir.parent.glob("*") if path.is_dir()
+        )
         raise errors.InputError(
             f"there is no vocabulary {folder}; wanted one of {', '.join(known) or '(none)'}, or a "
             "folder; name one of these"

@@ -7,25 +7,24 @@ A *window* of `seq_len` is `seq_len + 1` tokens in a row: its *inputs* are all b
 Windows that *cross documents* tile the split's tokens as one stream; what is left over at its end
 is in none. The others begin anew with each document, and a document's last window is filled up
 with `pad_id`. A document of one token or none has none of these, since it has no label.
-
-A *segment* is the piece of one document in a window. Segments count from 1, and 0 is padding.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from code_t5 import errors
-from code_t5.token_cache.reader import TokenSplit
+from code_t5.token_cache import window_segments
+from code_t5.token_cache.token_split import TokenSplit
 from code_t5.token_cache.whole_numbers import read_whole_number
 
 # The label that PyTorch's losses pass over.
 IGNORED_LABEL = -100
 _CHUNK_DOCUMENTS = 1 << 20
-# Pages of offsets that looking for a document reads for the first time.
-_PLACES_OF_SEARCH = 8
+_ALIGNMENT = 64
 
 
 class Windows(NamedTuple):
@@ -43,20 +42,21 @@ class Windows(NamedTuple):
         """Returns inputs and labels.
 
         Args:
-          dtype: Of both; must be signed.
+          dtype: Of both; must be signed, and hold the ids.
 
         Returns:
-          Two arrays `[num_windows, seq_len]`, which share their memory where no label is padding
-          (that is `IGNORED_LABEL`).
+          Two arrays `[num_windows, seq_len]`. A label that is padding is `IGNORED_LABEL`.
         """
-        ids = self.tokens.astype(dtype)
-        width = ids.shape[1]
-        labels = ids[:, 1:]
-        if len(ids) and self.lengths.min() < width:
-            is_padding = np.arange(1, width) >= self.lengths[:, None]
-            labels = labels.copy()
-            labels[is_padding] = IGNORED_LABEL
-        return ids[:, :-1], labels
+        width = self.tokens.shape[1]
+        # One block for both: two are so often given back to the system and asked for again that
+        # this takes longer than filling them.
+        block = _empty_aligned((2, len(self.tokens), width - 1), dtype=np.dtype(dtype))
+        inputs, labels = block
+        inputs[:] = self.tokens[:, :-1]
+        labels[:] = self.tokens[:, 1:]
+        if self.lengths.min(initial=width) < width:
+            labels[np.arange(1, width) >= self.lengths[:, None]] = IGNORED_LABEL
+        return inputs, labels
 
     @property
     def inputs(self) -> np.ndarray:
@@ -67,19 +67,6 @@ class Windows(NamedTuple):
     def labels(self) -> np.ndarray:
         """int64 `[num_windows, seq_len]`, the inputs shifted by one."""
         return self.pairs()[1]
-
-
-class Segments(NamedTuple):
-    """Which document each input of some windows is of.
-
-    Attributes:
-      segment_ids: int32 `[num_windows, seq_len]`: 1 for the first document of a window, 2 for the
-        next; 0 for padding. Documents without tokens are not counted.
-      positions: int64 `[num_windows, seq_len]`: tokens of its document before it; 0 for padding.
-    """
-
-    segment_ids: np.ndarray
-    positions: np.ndarray
 
 
 class _Places(NamedTuple):
@@ -241,7 +228,7 @@ class WindowReader:
             tokens[index, :length] = tokens[index, skipped : skipped + length].copy()
         return tokens
 
-    def segments(self, indexes: np.ndarray) -> Segments:
+    def segments(self, indexes: np.ndarray) -> window_segments.Segments:
         """Says to which document each input of some windows belongs.
 
         Args:
@@ -259,49 +246,10 @@ class WindowReader:
             columns = np.arange(self.seq_len)
             is_real = columns < places.lengths[:, None]
             positions = np.where(is_real, places.skipped[:, None] + columns, 0)
-            return Segments(is_real.astype(np.int32), positions)
-        return self._segments_of_stream(places.starts)
-
-    def _segments_of_stream(self, starts: np.ndarray) -> Segments:
-        first, flat_starts = self._document_starts(starts)
-        # Places in all windows, one after the other, at which segments begin.
-        rows = np.arange(len(starts)) * self.seq_len
-        begins = np.unique(np.concatenate([rows, flat_starts]))
-        at_rows = np.searchsorted(begins, rows)
-        per_row = np.diff(at_rows, append=len(begins))
-        numbers = np.arange(1, len(begins) + 1) - np.repeat(at_rows, per_row)
-        # A window's first document began before it.
-        positions = np.zeros(len(begins), dtype=np.int64)
-        positions[at_rows] = starts - self.split.offsets[first]
-        shape = (len(starts), self.seq_len)
-        return Segments(
-            _fill(numbers.astype(np.int32), begins=begins, shape=shape, step=0),
-            _fill(positions, begins=begins, shape=shape, step=1),
+            return window_segments.Segments(is_real.astype(np.int32), positions)
+        return window_segments.stream_segments(
+            self.split, starts=places.starts, seq_len=self.seq_len
         )
-
-    def _document_starts(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Finds the documents of windows of a stream.
-
-        Returns:
-          The document of each window's first token, int64 `[num_windows]`, and where the other
-          documents begin, in tokens of all windows one after the other.
-        """
-        offsets = self.split.offsets
-        self.split.note_places(_PLACES_OF_SEARCH * len(starts))
-        first = np.searchsorted(offsets, starts, side="right") - 1
-        first = np.minimum(first, self.split.num_documents - 1)
-        last = np.searchsorted(offsets, starts + self.seq_len, side="left") - 1
-        counts = np.maximum(last - first, 0)
-        rows = np.repeat(np.arange(len(starts)), counts)
-        skipped = np.repeat(first + 1 - (np.cumsum(counts) - counts), counts)
-        columns = np.asarray(offsets[np.arange(len(rows)) + skipped]) - starts[rows]
-        is_inside = (columns > 0) & (columns < self.seq_len)
-        is_in_order = (np.diff(columns) >= 0) | (np.diff(rows) > 0)
-        is_first = (offsets[first] <= starts) & (offsets[first + 1] > starts)
-        if not (is_inside.all() and is_in_order.all() and is_first.all()):
-            # Never where offsets lie in order; this says where they do not.
-            self.split.check_offsets()
-        return first, rows * self.seq_len + columns
 
     def segment_ids(self, indexes: np.ndarray) -> np.ndarray:
         """Returns the segment of each input of some windows; see `segments`.
@@ -326,16 +274,12 @@ class WindowReader:
         return self.segments(indexes).positions
 
 
-def _fill(
-    values: np.ndarray, *, begins: np.ndarray, shape: tuple[int, int], step: int
-) -> np.ndarray:
-    """Returns an array that has some values at some places, and grows by a step from each on."""
-    filled = np.full(shape[0] * shape[1], step, dtype=values.dtype)
-    # Sums are quicker than `np.repeat`.
-    reached = values[:-1] + step * (np.diff(begins) - 1)
-    filled[begins[:1]] = values[:1]
-    filled[begins[1:]] = values[1:] - reached
-    return np.cumsum(filled, dtype=values.dtype, out=filled).reshape(shape)
+def _empty_aligned(shape: tuple[int, ...], *, dtype: np.dtype) -> np.ndarray:
+    """Returns an array that begins where TensorFlow takes it without a copy."""
+    num_bytes = math.prod(shape) * dtype.itemsize
+    memory = np.empty(num_bytes + _ALIGNMENT, dtype=np.uint8)
+    skipped = -memory.__array_interface__["data"][0] % _ALIGNMENT
+    return memory[skipped : skipped + num_bytes].view(dtype).reshape(shape)
 
 
 def _check_numbers(split: TokenSplit, *, seq_len: int, overlap: int, pad_id: int) -> None:

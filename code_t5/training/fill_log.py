@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import tensorflow as tf
 from absl import logging
 
-from code_t5.token_cache.pipeline_calls import pipeline_call
+from code_t5.pipeline_calls import pipeline_call
 
 FEATURES = ("inputs", "targets")
 # Below the model directory: TensorBoard follows one event file per folder.

@@ -30,7 +30,7 @@ from code_t5.data import row_stream, task_streams, trainer_errors
 from code_t5.data.example_stream import TaskStream
 from code_t5.data.row_memo import FILE_NAME, RowMemo
 from code_t5.data.row_stream import RowStream
-from code_t5.token_cache.pipeline_calls import pipeline_call
+from code_t5.pipeline_calls import pipeline_call
 from code_t5.training.fill_log import FillLog
 
 _RESUME = "resume"

@@ -170,6 +170,15 @@ def test_ids_that_the_vocabulary_has_not_are_refused(copied, cache_dir, name):
         stream.at(np.arange(4))
 
 
+def test_documents_out_of_order_are_refused(copied):
+    path = copied / "tokens/train.offsets.npy"
+    offsets = np.load(path)
+    offsets[2] = offsets[1] - 1
+    np.save(path, offsets)
+    with pytest.raises(errors.ArtifactError, match=r"train.offsets.npy falls from .* at 2"):
+        open_training()
+
+
 def test_a_split_that_is_not_there_lists_those_that_are():
     with pytest.raises(errors.InputError, match="no split 'held_out'; wanted one of test, train, "):
         open_training(split="held_out")

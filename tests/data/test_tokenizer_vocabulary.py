@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 
 import listed_token_cache
@@ -105,6 +106,22 @@ def test_a_tokenizer_that_has_room_for_t5_is_taken_as_it_is(tmp_path, num_sentin
     (letter,) = vocabulary.encode("a")
     assert letter == 3 + sorted(pre_tokenizers.ByteLevel.alphabet()).index("a")
     assert vocabulary.decode([vocab_size - 1, letter, 0, 1]) == "<extra_id_0>a"
+
+
+def test_a_tokenizer_written_in_python_does_the_same(tmp_path):
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = [small_tokenizer.END_OF_TEXT, *letters, "ab"]
+    (tmp_path / "vocab.json").write_text(json.dumps({w: place for place, w in enumerate(words)}))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\na b\n")
+    tokenizer = transformers.GPT2Tokenizer(
+        tmp_path / "vocab.json",
+        tmp_path / "merges.txt",
+        **dict.fromkeys(("eos_token", "bos_token", "unk_token"), small_tokenizer.END_OF_TEXT),
+    )
+    vocabulary = TokenizerVocabulary(_build(tmp_path / "cache", tokenizer))
+    assert vocabulary.vocab_size == 258 + 3 + 100
+    assert vocabulary.encode("abc") == [257 + 3, letters.index("c") + 1 + 3]
+    assert vocabulary.decode(vocabulary.encode(_TEXT)) == _TEXT
 
 
 def test_vocabularies_of_one_tokenizer_are_equal(cache_dir, tmp_path):

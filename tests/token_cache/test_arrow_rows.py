@@ -99,7 +99,16 @@ def test_cuts_hold_about_as_much_text_each(tmp_path, monkeypatch):
     assert max(sizes) < 3000
 
 
-def test_rows_without_text_are_cut_as_well(tmp_path):
+def test_rows_without_text_are_cut_as_well(tmp_path, monkeypatch):
+    path = write_arrow(tmp_path / "a", {"text": [""] * 100}, rows_per_batch=10)
+    file = arrow_rows.scan_file(path, columns=["text"])
+    monkeypatch.setattr(arrow_rows, "UNIT_BYTES", 100)
+    pieces = list(arrow_rows.cut_stretch(Stretch(path, 0, 100, 0, 0), file=file))
+    assert len(pieces) > 3
+    assert max(piece.stop - piece.start for piece in pieces) < 40
+
+
+def test_short_stretch_is_left_whole(tmp_path):
     path = write_arrow(tmp_path / "a", {"text": [""] * 5})
     file = arrow_rows.scan_file(path, columns=["text"])
     assert list(arrow_rows.cut_stretch(Stretch(path, 1, 4, 1, 1), file=file)) == [

@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from small_token_source import END, ListSource, ListUnit, small_source, store_wo
 
 from code_t5 import errors
 from code_t5.storage import atomic
-from code_t5.token_cache import encode_units, encoder_proof, layout, part_jobs, parts, writer
+from code_t5.token_cache import build, encode_units, encoder_proof, layout, part_jobs, parts, writer
 from code_t5.token_cache.build import BuildConfig, build_cache
 
 
@@ -101,6 +102,20 @@ def test_cache_that_is_there_is_opened_and_not_written(tmp_path, tokenizer, monk
     monkeypatch.setattr(part_jobs, "write_part", None)
     monkeypatch.setattr(encoder_proof, "choose_engine", None)
     assert _build(tmp_path, tokenizer, encoder=None).splits["train"]["num_tokens"] == 19
+
+
+def test_cache_that_another_process_finishes_first_is_opened(tmp_path, tokenizer, monkeypatch):
+    staging_of = build.staging_of
+
+    def late(cache_dir):
+        monkeypatch.setattr(build, "staging_of", staging_of)
+        _build(tmp_path, tokenizer)
+        monkeypatch.setattr(part_jobs, "write_part", None)
+        return staging_of(cache_dir)
+
+    monkeypatch.setattr(build, "staging_of", late)
+    assert _build(tmp_path, tokenizer).splits["train"]["num_tokens"] == 19
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache"]
 
 
 def test_overwriting_gives_equal_bytes(tmp_path, tokenizer):
@@ -237,7 +252,28 @@ def test_second_builder_is_told_that_another_is_busy(tmp_path, tokenizer):
     assert not staging.exists()
 
 
-def test_finished_units_are_not_encoded_again(tmp_path, tokenizer, monkeypatch):
+def _damage_part(staging):
+    part = staging / "parts/train-000001"
+    part.write_bytes(part.read_bytes()[:-1] + b"?")
+
+
+def _take_another_part(staging):
+    shutil.copy(staging / "parts/train-000000", staging / "parts/train-000001")
+
+
+def _change_key(staging):
+    marker = staging / "markers/train-000001.json"
+    fields = json.loads(marker.read_text())
+    marker.write_text(json.dumps({**fields, "key": "of another unit"}))
+
+
+def _cut_marker(staging):
+    marker = staging / "markers/train-000001.json"
+    marker.write_text(marker.read_text()[:-5])
+
+
+@pytest.mark.parametrize("spoil", [_damage_part, _take_another_part, _change_key, _cut_marker])
+def test_finished_units_are_not_encoded_again(tmp_path, tokenizer, monkeypatch, spoil):
     def read(self):
         if self.documents[0][0] == "4":
             raise KeyboardInterrupt
@@ -257,9 +293,7 @@ def test_finished_units_are_not_encoded_again(tmp_path, tokenizer, monkeypatch):
             return ListUnit.read(self)
 
     was_read: list[str] = []
-    # One part was damaged meanwhile, and is written again.
-    damaged = tmp_path / ".cache.building/parts/train-000001"
-    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    spoil(tmp_path / ".cache.building")
     _build(tmp_path, tokenizer, source=small_source(unit_class=Counted))
     assert was_read == ["2", "4", "0"]
     _build(tmp_path / "whole", tokenizer)

@@ -74,6 +74,17 @@ def test_other_documents_have_another_fingerprint(cache_dir, other):
     assert parts(["a", "bc"]) != parts(other)
 
 
+def test_keys_of_units_stand_for_their_documents(cache_dir):
+    def keys(**options):
+        with document_source.open_documents(TEXTS, cache_dir=cache_dir, **options) as source:
+            return [unit.key for split in source.splits for unit in source.units(split)]
+
+    chosen = {"validation_split": 2, "seed": 1}
+    assert keys(**chosen) == keys(**chosen)
+    for other in ({}, {**chosen, "seed": 2}, {**chosen, "validation_split": 3}):
+        assert not set(keys(**chosen)) & set(keys(**other))
+
+
 def test_nothing_is_left_beside_the_cache(cache_dir):
     with document_source.open_documents(iter(TEXTS), cache_dir=cache_dir):
         assert [path.name for path in cache_dir.parent.iterdir()] == [".cache.documents"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
 import shutil
 
@@ -90,6 +91,25 @@ def test_damaged_shards_are_refused(copied):
     pathlib.Path(shard).unlink()
     with pytest.raises(errors.ArtifactError, match="is missing"):
         read()
+
+
+def test_shard_with_other_than_the_records_that_were_counted_is_refused(copied):
+    data_dir, shard = copied
+    info = shard.parent / "dataset_info.json"
+    fields = json.loads(info.read_bytes())
+    for split in fields["splits"]:
+        split["shardLengths"][0] = str(int(split["shardLengths"][0]) + 1)
+    info.write_text(json.dumps(fields))
+    source = flcc_source.open_flcc_source(data_dir, "small")
+    with pytest.raises(errors.ArtifactError, match="records, not"):
+        list(source.units("train"))
+
+
+def test_shard_that_lost_records_since_it_was_planned_is_refused(tmp_path):
+    path = tmp_path / "shard"
+    path.write_bytes(tfrecords.frame_record(tfrecords.encode_example({"text": b"a"})))
+    with pytest.raises(errors.ArtifactError, match="ends after 1 of 2 records"):
+        list(flcc_source.FlccUnit("key", str(path), 0, 2).read())
 
 
 @pytest.mark.parametrize(

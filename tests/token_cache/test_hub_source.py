@@ -72,6 +72,26 @@ def test_files_have_the_fingerprint_of_their_content(tmp_path):
     assert _open(str(tmp_path / "two")).fingerprint_parts != parts
 
 
+@pytest.mark.parametrize(("version", "asked"), [("3.6.0", False), ("4.0.0", None)])
+def test_no_version_of_datasets_runs_code_of_a_data_set(monkeypatch, tmp_path, version, asked):
+    seen = {}
+
+    def load_dataset_builder(*arguments, **options):
+        seen.update(options)
+        raise RuntimeError("seen")
+
+    monkeypatch.setattr(datasets, "__version__", version)
+    monkeypatch.setattr(datasets, "load_dataset_builder", load_dataset_builder)
+    with pytest.raises(errors.InputError, match="seen"):
+        _open("json", data_dir=str(tmp_path))
+    assert seen.get("trust_remote_code") is asked
+
+
+def test_files_have_no_revision(tmp_path):
+    with pytest.raises(errors.InputError, match="'v1' for .*, which is not on the Hub"):
+        _open(str(tmp_path), revision="v1")
+
+
 @pytest.mark.parametrize(
     ("name", "files", "match"),
     [

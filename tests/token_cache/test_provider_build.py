@@ -125,6 +125,13 @@ def test_without_hub_and_cache_what_was_fetched_before_is_read(hub, ask, caplog)
     assert ask(overwrite=True).config["revision"] == NEWER
 
 
+def test_the_cache_comes_before_what_was_fetched(hub, ask):
+    ask()
+    hub.is_up, hub.fetched = False, NEWER
+    assert ask().config["revision"] == COMMIT
+    assert hub.reads == 1
+
+
 def test_without_anything_it_is_one_line(hub, ask, tmp_path):
     hub.is_up = False
     with pytest.raises(HubUnreachableError, match="cannot be asked"):

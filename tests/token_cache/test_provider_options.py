@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datasets
 import pytest
 
 from code_t5 import errors
@@ -26,6 +27,7 @@ def test_one_column_may_be_given_by_name():
         ("test[:5]", {"train": "test[:5]"}),
         (["train[:9]", "validation"], {"train": "train[:9]", "validation": "validation"}),
         ({"dev": "train[9:]"}, {"dev": "train[9:]"}),
+        (datasets.Split.TEST, {"train": "test"}),
     ],
 )
 def test_splits_get_names(split, wanted):

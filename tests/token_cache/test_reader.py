@@ -11,7 +11,7 @@ import sparse_token_cache
 
 from code_t5 import errors
 from code_t5.storage import fingerprints
-from code_t5.token_cache import layout, reader
+from code_t5.token_cache import layout, reader, token_split
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def test_offsets_that_fall_are_refused(cache_dir, array, ends):
 
 @pytest.mark.parametrize("chunk", [1, 2, 5])
 def test_falls_are_found_wherever_checking_is_cut(cache_dir, monkeypatch, chunk):
-    monkeypatch.setattr(reader, "_CHUNK_DOCUMENTS", chunk)
+    monkeypatch.setattr(token_split, "_CHUNK_DOCUMENTS", chunk)
     reader.TokenCacheReader(cache_dir).split("train").check_offsets()
     np.save(cache_dir / "train.offsets.npy", np.array([0, 3, 2, 4]))
     train = reader.TokenCacheReader(cache_dir).split("train")

@@ -21,6 +21,27 @@ def test_lock_of_a_folder_that_was_removed_is_not_held(tmp_path):
             assert second.folder.is_dir()
 
 
+def test_lock_that_was_opened_before_its_folder_went_is_taken_again(tmp_path, monkeypatch):
+    cache_dir, late = tmp_path / "cache", []
+    open_lock = staging._open_lock
+
+    def open_late(*arguments):
+        file = open_lock(*arguments)
+        if not late:
+            late.append(file)
+            # Another build comes and goes between opening and locking.
+            with staging.staging_of(cache_dir):
+                pass
+        return file
+
+    monkeypatch.setattr(staging, "_open_lock", open_late)
+    with staging.staging_of(cache_dir) as work:
+        assert work.folder.is_dir()
+        with pytest.raises(errors.BusyError):
+            with staging.staging_of(cache_dir):
+                pass
+
+
 def test_builders_in_a_row_never_hold_the_lock_together(tmp_path):
     inside, most, failures = [], [], []
 

@@ -123,7 +123,8 @@ def test_what_cannot_be_read_is_an_error_of_ours(tmp_path):
 
 _UNREAD = """
 import sys, threading, time
-from code_t5.token_cache import batches, pipeline_calls, tf_windows
+from code_t5 import pipeline_calls
+from code_t5.token_cache import batches, tf_windows
 
 source = batches.cache_source(sys.argv[1], split="train", seq_len=4)
 made = tf_windows.TfWindowBatches(source, batch_size=1)

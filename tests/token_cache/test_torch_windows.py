@@ -161,12 +161,16 @@ def test_breaking_off_goes_on_with_the_rest_of_the_epoch(source):
 
 
 def test_torchs_own_loader_reads_a_stream(source):
-    wanted = _windows(_loader(source))
+    made = _loader(source)
+    wanted, later = _windows(made), _windows(made)
     for workers in (0, 2):
         stream = torch_windows.window_stream(source, batch_size=2)
         assert isinstance(stream, torch.utils.data.IterableDataset)
         assert len(stream) == 4
-        assert _windows(DataLoader(stream, batch_size=None, num_workers=workers)) == wanted
+        loader = DataLoader(stream, batch_size=None, num_workers=workers)
+        assert _windows(loader) == wanted
+        stream.set_epoch(1)
+        assert _windows(loader) == later
 
 
 def test_a_stream_is_pickled_at_its_place(source):

@@ -257,7 +257,7 @@ def test_a_program_that_ends_while_rows_are_made_ends(small_data_dir, cache_dir)
 import threading, time
 import seqio, tensorflow as tf
 from code_t5.data import tasks
-from code_t5.token_cache import pipeline_calls
+from code_t5 import pipeline_calls
 from code_t5.data.row_stream import RowStream
 from code_t5.training import input_functions
 tasks.register_tasks({str(small_data_dir)!r})

@@ -8,8 +8,7 @@ import threading
 
 import pytest
 
-from code_t5 import errors
-from code_t5.token_cache import pipeline_calls
+from code_t5 import errors, pipeline_calls
 
 
 def test_a_call_returns_what_the_function_returns():
@@ -70,7 +69,7 @@ def test_a_program_with_a_pipeline_at_work_ends():
     program = """
 import numpy as np
 import tensorflow as tf
-from code_t5.token_cache.pipeline_calls import pipeline_call
+from code_t5.pipeline_calls import pipeline_call
 
 @pipeline_call
 def work(number):
