@@ -35,13 +35,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 from absl import flags
 
 from benchmarks import task_cache
 from benchmarks import token_cache_encoding_runs as runs
 from code_t5 import command_line, errors, parallel
-from code_t5.token_cache import encoder_proof, encoders, flcc_source, reader, tokenizer_files
+from code_t5.token_cache import encoder_proof, encoders, flcc_source, tokenizer_files
 from code_t5.token_cache.tokenizer_files import StoredTokenizer
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -218,25 +217,6 @@ def _library_runs(engines: Sequence[str]) -> Iterator[tuple[str, int]]:
             yield engine, num_workers
 
 
-def _compare_unit(job: tuple[Any, StoredTokenizer, str, str, int]) -> tuple[int, int]:
-    """Returns how many documents a unit has, and in how many the cache has other ids."""
-    unit, stored, cache_dir, split, first = job
-    cache = reader.TokenCacheReader(cache_dir)
-    arrays, end = cache.split(split), cache.end_of_text_id
-    yardstick = encoders.open_encoder(stored, encoders.TOKENIZERS)
-    number = first
-    num_wrong = 0
-    for batch in unit.read():
-        rows = yardstick.encode(batch.texts)
-        for index in range(rows.num_rows):
-            start, stop = arrays.offsets[number], arrays.offsets[number + 1]
-            found = arrays.tokens[start:stop]
-            is_same = np.array_equal(found[:-1], rows.row(index)) and found[-1] == end
-            num_wrong += not is_same
-            number += 1
-    return number - first, num_wrong
-
-
 def compare_all(cache_dir: pathlib.Path, stored: StoredTokenizer) -> None:
     """Compares all ids of a cache with those of `tokenizers`, and prints how many differ.
 
@@ -252,7 +232,7 @@ def compare_all(cache_dir: pathlib.Path, stored: StoredTokenizer) -> None:
             jobs.append((unit, stored, str(cache_dir), split, first))
             first += unit.num_records
     with parallel.WorkerPool(_NUM_WORKERS.value) as pool:
-        results = list(pool.map(_compare_unit, jobs))
+        results = list(pool.map(runs.compare_unit, jobs))
     num_documents, num_wrong = (sum(column) for column in zip(*results))
     print(f"ids of {num_documents} documents compared with tokenizers: {num_wrong} differ")
 

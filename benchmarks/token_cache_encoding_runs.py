@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from code_t5.storage import prepared, tfrecords
-from code_t5.token_cache import encoder_proof, encoders, hostile_texts
+from code_t5.token_cache import encoder_proof, encoders, hostile_texts, reader
 from code_t5.token_cache.tokenizer_files import StoredTokenizer
 
 _BATCH_FILES = 64
@@ -188,3 +188,29 @@ def main(arguments: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1:])
+
+
+def compare_unit(job: tuple[Any, StoredTokenizer, str, str, int]) -> tuple[int, int]:
+    """Compares the ids of a unit's documents with those of `tokenizers`.
+
+    Args:
+      job: The unit, the tokenizer, the cache, the split, and the number of the first document.
+
+    Returns:
+      How many documents there are, and in how many the cache has other ids.
+    """
+    unit, stored, cache_dir, split, first = job
+    cache = reader.TokenCacheReader(cache_dir)
+    arrays, end = cache.split(split), cache.end_of_text_id
+    yardstick = encoders.open_encoder(stored, encoders.TOKENIZERS)
+    number = first
+    num_wrong = 0
+    for batch in unit.read():
+        rows = yardstick.encode(batch.texts)
+        for index in range(rows.num_rows):
+            start, stop = arrays.offsets[number], arrays.offsets[number + 1]
+            found = arrays.tokens[start:stop]
+            is_same = np.array_equal(found[:-1], rows.row(index)) and found[-1] == end
+            num_wrong += not is_same
+            number += 1
+    return number - first, num_wrong

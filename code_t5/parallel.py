@@ -7,9 +7,12 @@ import concurrent.futures
 import concurrent.futures.process
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.context
 import os
 import signal
+import sys
 import threading
+import types
 from collections.abc import Iterable, Iterator
 from typing import Any, Callable, TypeVar
 
@@ -38,6 +41,30 @@ def _start_worker() -> None:
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
+class _WorkerProcess(multiprocessing.context.ForkServerProcess):
+    """A process that does not run the caller's program a second time.
+
+    Python's own imports the file that is `__main__`, and so a short script without
+    `if __name__ == "__main__"` starts workers that start workers, which Python refuses. What
+    workers run here is importable by its module's name, so they need no `__main__`.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            return multiprocessing.context.ForkServerProcess._Popen(process_obj)
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _WorkerContext(multiprocessing.context.ForkServerContext):
+    """A fork server is single-threaded, so that no lock is ever copied in a locked state."""
+
+    Process = _WorkerProcess
+
+
 class WorkerPool:
     """Processes that are started once and used by several stages.
 
@@ -63,10 +90,8 @@ class WorkerPool:
 
     def _started(self) -> concurrent.futures.ProcessPoolExecutor:
         if self._executor is None:
-            # A fork server is single-threaded, so that no lock is ever copied in a locked state.
-            context = multiprocessing.get_context("forkserver")
             self._executor = concurrent.futures.ProcessPoolExecutor(
-                self.num_workers, mp_context=context, initializer=_start_worker
+                self.num_workers, mp_context=_WorkerContext(), initializer=_start_worker
             )
         return self._executor
 
@@ -78,7 +103,7 @@ class WorkerPool:
         At most three inputs per worker are under way, so a long iterator is never held in memory.
 
         Args:
-          function: Importable by name.
+          function: Importable by name from a module that is not the program itself.
           inputs: Walked once.
 
         Yields:
@@ -113,7 +138,8 @@ def run_in_child(function: Callable[[], _Output], *, tick_fn: Callable[[int], ob
     """Runs a function that cannot be interrupted in a process of its own.
 
     Args:
-      function: Importable by name, arguments bound with `functools.partial`.
+      function: Importable by name from a module that is not the program itself, arguments bound
+        with `functools.partial`.
       tick_fn: Called with 1 about once a second until the function returns.
 
     Returns:
@@ -122,9 +148,8 @@ def run_in_child(function: Callable[[], _Output], *, tick_fn: Callable[[int], ob
     Raises:
       CodeT5Error: The function raised one, or its process died.
     """
-    context = multiprocessing.get_context("forkserver")
     executor = concurrent.futures.ProcessPoolExecutor(
-        1, mp_context=context, initializer=_start_worker
+        1, mp_context=_WorkerContext(), initializer=_start_worker
     )
     future = executor.submit(function)
     processes = list((executor._processes or {}).values())

@@ -34,7 +34,7 @@ def _blocks(page: str) -> list[str]:
 
 
 def test_pages_have_commands():
-    assert len(_blocks("README.md")) == 4
+    assert len(_blocks("README.md")) == 5
     assert len(_blocks("docs/gentle_introduction.md")) == 10
 
 

@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import functools
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable, Union
 
@@ -223,25 +222,7 @@ def _open_or_build(
             return present
     # Whatever the source loads, it loads before.
     list(source.splits)
-    with _workers_without_main():
-        return build.build_cache(source, tokenizer=tokenizer, config=config)
-
-
-@contextlib.contextmanager
-def _workers_without_main() -> Iterator[None]:
-    """Keeps worker processes that start in the block from running the user's program again.
-
-    They would, up to where it calls the provider, unless it guarded that by
-    `if __name__ == "__main__"`. Nothing that the build sends to a worker is of that program.
-    """
-    main = sys.modules["__main__"].__dict__
-    hidden = {name: main[name] for name in ("__spec__", "__file__") if name in main}
-    main["__spec__"] = None
-    main.pop("__file__", None)
-    try:
-        yield
-    finally:
-        main.update(hidden)
+    return build.build_cache(source, tokenizer=tokenizer, config=config)
 
 
 def _open_unchecked(request: BuildRequest) -> reader.TokenCacheReader:

@@ -47,6 +47,18 @@ def test_labels_are_the_inputs_shifted_by_one():
     assert found.pairs(np.int32)[1].dtype == np.int32
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_inputs_may_be_changed_and_the_labels_stay(dtype):
+    found = windows.WindowReader(_split(_DOCUMENTS), seq_len=4).read(np.array([0, 1]))
+    inputs, labels = found.pairs(dtype)
+    assert inputs.dtype == labels.dtype == dtype
+    # TensorFlow copies what begins elsewhere.
+    assert inputs.ctypes.data % 64 == 0
+    inputs[:] = 0
+    assert labels.tolist() == [[2, 3, 4, 5], [6, 7, 8, 9]]
+    assert found.tokens.tolist() == [[1, 2, 3, 4, 5], [5, 6, 7, 8, 9]]
+
+
 def test_windows_within_documents_are_filled_up():
     split = _split(_DOCUMENTS)
     found = windows.WindowReader(split, seq_len=4, cross_documents=False, pad_id=99)
