@@ -24,7 +24,9 @@ def _one_line(error: BaseException) -> str | None:
     if isinstance(error, errors.CodeT5Error):
         return str(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        where = f" while writing {error.filename}" if error.filename else ""
+        # Of a copy, the second is what was written.
+        path = error.filename2 or error.filename
+        where = f" while writing {path}" if path else ""
         return (
             f"no space left on the device{where}; wanted room for the output; free some or "
             "choose another directory, then run the same command again: it goes on"

@@ -26,7 +26,7 @@ import numpy as np
 from code_t5 import errors
 from code_t5.token_cache import reader as cache_reader
 from code_t5.token_cache.window_order import ShardedOrder, WindowOrder
-from code_t5.token_cache.windows import IGNORED_LABEL, WindowReader
+from code_t5.token_cache.windows import WindowReader
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -182,26 +182,20 @@ def read_fields(
     Raises:
       ArtifactError: An id is too large for int32.
     """
-    found = windows.read(indexes)
-    tokens, lengths = found.tokens, found.lengths
-    made = []
-    for field in fields:
-        if field == SEGMENT_IDS:
-            made.append(windows.segment_ids(indexes).astype(dtype, copy=False))
-        elif field == POSITIONS:
-            made.append(windows.positions(indexes).astype(dtype, copy=False))
-        else:
-            part = tokens[:, :-1] if field == INPUTS else tokens[:, 1:]
-            made.append(part.astype(dtype))
-            _check_range(made[-1], tokens)
-        if field == LABELS and len(lengths) and lengths.min() < tokens.shape[1]:
-            beyond = np.arange(1, tokens.shape[1]) >= lengths[:, None]
-            made[-1][beyond] = IGNORED_LABEL
-    return tuple(made)
+    made: dict[str, np.ndarray] = {}
+    if INPUTS in fields or LABELS in fields:
+        found = windows.read(indexes)
+        _check_range(found.tokens, dtype=np.dtype(dtype))
+        made[INPUTS], made[LABELS] = found.pairs(dtype)
+    if SEGMENT_IDS in fields or POSITIONS in fields:
+        segments = windows.segments(indexes)
+        made[SEGMENT_IDS] = segments.segment_ids.astype(dtype, copy=False)
+        made[POSITIONS] = segments.positions.astype(dtype, copy=False)
+    return tuple(made[field] for field in fields)
 
 
-def _check_range(made: np.ndarray, tokens: np.ndarray) -> None:
-    if tokens.dtype.itemsize == made.dtype.itemsize and made.size and made.min() < 0:
+def _check_range(tokens: np.ndarray, *, dtype: np.dtype) -> None:
+    if tokens.dtype.itemsize == dtype.itemsize and tokens.max(initial=0) > np.iinfo(dtype).max:
         raise errors.ArtifactError(
             f"the token cache holds the id {tokens.max()}; wanted ids that int32 can hold; read it "
             "as int64"

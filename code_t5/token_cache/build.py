@@ -53,7 +53,13 @@ class BuildConfig:
 
     @property
     def path(self) -> pathlib.Path:
-        """The cache, links resolved: work is kept beside where it really lies."""
+        """The cache, links resolved: work is kept beside where it really lies.
+
+        Raises:
+          InputError: No directory is named.
+        """
+        if not os.fspath(self.cache_dir):
+            raise errors.InputError("cache_dir is empty; wanted a directory's name; give one")
         return pathlib.Path(os.path.realpath(os.path.expanduser(os.fspath(self.cache_dir))))
 
 

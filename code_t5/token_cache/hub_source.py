@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -102,6 +103,10 @@ def check_library() -> None:
     Raises:
       InputError: It is not installed.
     """
+    # In programs of absl it would tell which versions of other libraries it has found.
+    logger = logging.getLogger("datasets")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.WARNING)
     try:
         import datasets  # noqa: F401 - only whether it is there
     except ImportError as error:

@@ -24,6 +24,35 @@ if TYPE_CHECKING:
     import torch
 
 
+class _Row(tuple):
+    """The fields of one window of a batch that was read at once."""
+
+    __slots__ = ()
+
+
+class _Rows(Sequence[_Row]):
+    """The windows of a batch, one by one; torch's DataLoader takes them whole."""
+
+    def __init__(self, fields: list[torch.Tensor]) -> None:
+        self.fields = fields
+
+    def __len__(self) -> int:
+        return len(self.fields[0])
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        return _Row(field[index] for field in self.fields)
+
+
+def _collate(rows: Sequence[_Row], *, collate_fn_map: Any = None) -> list[torch.Tensor]:
+    """Does for windows what torch's `default_collate` does for tuples; copies no whole batch."""
+    import torch
+
+    del collate_fn_map
+    return rows.fields if isinstance(rows, _Rows) else [torch.stack(field) for field in zip(*rows)]
+
+
 @functools.cache
 def _window_dataset_class() -> type:
     import torch
@@ -61,10 +90,11 @@ def _window_dataset_class() -> type:
                 return tuple(self._read(numbers))
             return tuple(rows[0] for rows in self._read(numbers[None]))
 
-        def __getitems__(self, indexes: Sequence[int]) -> list[tuple[torch.Tensor, ...]]:
-            rows = [field.unbind() for field in self._read(np.asarray(indexes, dtype=np.int64))]
-            return list(zip(*rows))
+        def __getitems__(self, indexes: Sequence[int]) -> _Rows:
+            return _Rows(self._read(np.asarray(indexes, dtype=np.int64)))
 
+    # How torch lets a type of one's own be put together.
+    torch.utils.data._utils.collate.default_collate_fn_map[_Row] = _collate
     return WindowDataset
 
 

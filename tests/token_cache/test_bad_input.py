@@ -137,7 +137,8 @@ def test_empty_split_is_refused(rows, tokenizer, cache_dir, split):
 
 def test_saved_data_set_without_a_file_says_which_split_is_empty(tmp_path, tokenizer, cache_dir):
     # Where nothing is left at all, `datasets` saves no file, and cannot load what it saved.
-    nothing = datasets.Dataset.from_dict({"text": []})
+    kinds = datasets.Features({"text": datasets.Value("string")})
+    nothing = datasets.Dataset.from_dict({"text": []}, features=kinds)
     splits = {"train": datasets.Dataset.from_dict({"text": _TEXTS}), "test": nothing}
     datasets.DatasetDict(splits).save_to_disk(tmp_path / "rows")
     assert_refused(
