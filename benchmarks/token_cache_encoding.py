@@ -40,8 +40,9 @@ from absl import flags
 from benchmarks import task_cache
 from benchmarks import token_cache_encoding_runs as runs
 from code_t5 import command_line, errors, parallel
-from code_t5.token_cache import encoder_proof, encoders, flcc_source, tokenizer_files
-from code_t5.token_cache.tokenizer_files import StoredTokenizer
+from code_t5.token_cache.sources import flcc_source
+from code_t5.token_cache.tokenizing import encoder_proof, encoders, tokenizer_files
+from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "A data directory.", required=True)

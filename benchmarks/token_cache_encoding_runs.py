@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from code_t5.storage import prepared, tfrecords
-from code_t5.token_cache import encoder_proof, encoders, hostile_texts, reader
-from code_t5.token_cache.tokenizer_files import StoredTokenizer
+from code_t5.token_cache import reader
+from code_t5.token_cache.tokenizing import encoder_proof, encoders, hostile_texts
+from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 
 _BATCH_FILES = 64
 

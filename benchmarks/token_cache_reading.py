@@ -33,8 +33,9 @@ from absl import flags
 from benchmarks import token_cache_peers as peers
 from code_t5 import command_line, errors
 from code_t5.storage import fingerprints, manifest
-from code_t5.token_cache import batches, layout, window_order
+from code_t5.token_cache import layout
 from code_t5.token_cache.reader import TokenCacheReader
+from code_t5.token_cache.reading import batches, window_order
 
 _NUM_TOKENS = flags.DEFINE_integer("num_tokens", 95_800_000, "Of the cache.", lower_bound=10**6)
 _SPARSE_GB = flags.DEFINE_float("sparse_gb", 10, "Size of the sparse cache.", lower_bound=0.1)
@@ -85,7 +86,7 @@ def _numpy_batches(cache_dir: str) -> Iterator[Any]:
 def _torch_dataset(cache_dir: str) -> Iterator[Any]:
     import torch.utils.data
 
-    from code_t5.token_cache import torch_windows
+    from code_t5.token_cache.reading import torch_windows
 
     torch.set_num_threads(1)
     dataset = torch_windows.window_dataset(_source(cache_dir))
@@ -97,7 +98,7 @@ def _torch_dataset(cache_dir: str) -> Iterator[Any]:
 def _torch_stream(cache_dir: str) -> Iterator[Any]:
     import torch
 
-    from code_t5.token_cache import torch_windows
+    from code_t5.token_cache.reading import torch_windows
 
     torch.set_num_threads(1)
     stream = torch_windows.window_stream(_source(cache_dir), batch_size=peers.BATCH_WINDOWS)
@@ -105,7 +106,7 @@ def _torch_stream(cache_dir: str) -> Iterator[Any]:
 
 
 def _tf_dataset(cache_dir: str) -> Iterator[Any]:
-    from code_t5.token_cache import tf_windows
+    from code_t5.token_cache.reading import tf_windows
 
     reader = tf_windows.TfWindowBatches(_source(cache_dir), batch_size=peers.BATCH_WINDOWS)
     return iter(reader.dataset(None))

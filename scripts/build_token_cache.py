@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from absl import app, flags
 
 from code_t5 import command_line
-from code_t5.token_cache import build, build_flags, estimate, provider_build, verify
+from code_t5.token_cache import provider_build, verify
+from code_t5.token_cache.building import build, build_flags, estimate
 
 build_flags.define_flags()
 

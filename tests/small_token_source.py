@@ -12,9 +12,9 @@ import tokenizers
 from tokenizers import models, pre_tokenizers
 
 from code_t5.storage import fingerprints
-from code_t5.token_cache import tokenizer_files
-from code_t5.token_cache.documents import DocumentBatch
-from code_t5.token_cache.tokenizer_files import StoredTokenizer
+from code_t5.token_cache.sources.documents import DocumentBatch
+from code_t5.token_cache.tokenizing import tokenizer_files
+from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 
 # Ids are the places; what is not here is <unk>.
 WORDS = ["<unk>", "<end>", "a", "b", "c", "d"]

@@ -23,8 +23,9 @@ from code_t5.encoding.piece_model import EOS_ID, EXTRA_IDS, PAD_ID, UNK_ID
 from code_t5.encoding.ragged import Ragged
 from code_t5.pipeline_calls import pipeline_call
 from code_t5.storage import fingerprints
-from code_t5.token_cache import layout, tokenizer_files
+from code_t5.token_cache import layout
 from code_t5.token_cache.reader import TokenCacheReader
+from code_t5.token_cache.tokenizing import tokenizer_files
 
 _NUM_RESERVED = 3
 _UNKNOWN_TEXT = "\N{REPLACEMENT CHARACTER}"

@@ -22,7 +22,8 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.storage import fingerprints, manifest
-from code_t5.token_cache import batches, layout, memory_maps, reader
+from code_t5.token_cache import layout, memory_maps, reader
+from code_t5.token_cache.reading import batches
 
 PathLike = Union[str, "os.PathLike[str]"]
 

@@ -15,22 +15,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Union
 
 from code_t5 import errors
-from code_t5.token_cache import (
-    archai_cache,
-    layout,
-    reader,
-    tf_windows,
-    tokenizer_files,
-    torch_windows,
-)
-from code_t5.token_cache import batches as window_batches
-from code_t5.token_cache.row_choice import TRAIN, VALIDATION
+from code_t5.token_cache import archai_cache, layout, reader
+from code_t5.token_cache.reading import batches as window_batches
+from code_t5.token_cache.reading import tf_windows, torch_windows
+from code_t5.token_cache.sources.row_choice import TRAIN, VALIDATION
+from code_t5.token_cache.tokenizing import tokenizer_files
 
 if TYPE_CHECKING:
     import tensorflow as tf
     import torch
 
-    from code_t5.token_cache.windows import WindowReader
+    from code_t5.token_cache.reading.windows import WindowReader
 
 PathLike = Union[str, "os.PathLike[str]"]
 Cache = Union[reader.TokenCacheReader, archai_cache.ArchaiCache]

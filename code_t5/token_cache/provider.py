@@ -19,14 +19,14 @@ from typing import Any, Union
 from code_t5.token_cache import (
     archai_cache,
     cache_readers,
-    document_source,
     provider_build,
     provider_options,
     reader,
 )
-from code_t5.token_cache.hub_source import DataFiles
 from code_t5.token_cache.provider_options import Columns, Split
-from code_t5.token_cache.row_choice import ValidationSplit
+from code_t5.token_cache.sources import document_source
+from code_t5.token_cache.sources.hub_source import DataFiles
+from code_t5.token_cache.sources.row_choice import ValidationSplit
 
 PathLike = Union[str, "os.PathLike[str]"]
 

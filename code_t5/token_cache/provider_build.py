@@ -18,22 +18,14 @@ from absl import logging
 
 from code_t5 import errors
 from code_t5.storage import manifest
-from code_t5.token_cache import (
-    build,
-    build_plan,
-    disk_source,
-    document_source,
-    flcc_source,
-    hub_source,
-    provider_options,
-    reader,
-    tokenizer_choice,
-)
-from code_t5.token_cache.build import BuildConfig
-from code_t5.token_cache.documents import DocumentSource
-from code_t5.token_cache.hub_source import HubRequest, HubUnreachableError
+from code_t5.token_cache import provider_options, reader, tokenizer_choice
+from code_t5.token_cache.building import build, build_plan
+from code_t5.token_cache.building.build import BuildConfig
+from code_t5.token_cache.sources import disk_source, document_source, flcc_source, hub_source
+from code_t5.token_cache.sources.documents import DocumentSource
+from code_t5.token_cache.sources.hub_source import HubRequest, HubUnreachableError
 from code_t5.token_cache.tokenizer_choice import TokenizerChoice
-from code_t5.token_cache.tokenizer_files import StoredTokenizer
+from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 
 PathLike = Union[str, "os.PathLike[str]"]
 

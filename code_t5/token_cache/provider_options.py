@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
 from code_t5 import errors
-from code_t5.token_cache import layout, row_choice
+from code_t5.token_cache import layout
+from code_t5.token_cache.sources import row_choice
 
 # A name for all, several, or the name that each gets in the cache.
 Split = Union[str, Sequence[str], Mapping[str, str], None]

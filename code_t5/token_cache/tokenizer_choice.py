@@ -16,8 +16,8 @@ from typing import Any, Union
 
 from code_t5 import errors
 from code_t5.storage import prepared
-from code_t5.token_cache import tokenizer_files
-from code_t5.token_cache.tokenizer_files import StoredTokenizer
+from code_t5.token_cache.tokenizing import tokenizer_files
+from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 
 PathLike = Union[str, "os.PathLike[str]"]
 

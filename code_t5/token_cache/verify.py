@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, Union
 import numpy as np
 
 from code_t5 import errors, progress
-from code_t5.token_cache import layout, reader, tokenizer_files
-from code_t5.token_cache.tokenizer_files import StoredTokenizer
+from code_t5.token_cache import layout, reader
+from code_t5.token_cache.tokenizing import tokenizer_files
+from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 
 PathLike = Union[str, "os.PathLike[str]"]
 

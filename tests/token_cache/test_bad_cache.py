@@ -12,7 +12,8 @@ import pytest
 import small_tokenizer
 from refusals import assert_refused, content
 
-from code_t5.token_cache import FastHfDatasetProvider, free_memory, layout, verify
+from code_t5.token_cache import FastHfDatasetProvider, layout, verify
+from code_t5.token_cache.sharing import free_memory
 
 DOCUMENTS = {
     "train": [f"a warm film about number {number}" for number in range(40)],

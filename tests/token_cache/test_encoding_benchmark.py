@@ -11,7 +11,7 @@ import pytest
 
 import house_rules
 from benchmarks import token_cache_encoding_runs as runs
-from code_t5.token_cache import encoders
+from code_t5.token_cache.tokenizing import encoders
 
 
 def test_the_texts_are_those_of_the_data_set(small_data_dir):

@@ -10,7 +10,8 @@ import pytest
 import sparse_token_cache
 
 from code_t5 import errors
-from code_t5.token_cache import layout, memory_maps, reader, windows
+from code_t5.token_cache import layout, memory_maps, reader
+from code_t5.token_cache.reading import windows
 
 
 @pytest.fixture
@@ -91,7 +92,8 @@ def test_file_that_is_cut_short_while_it_is_read_is_noticed(tmp_path, monkeypatc
 # Reads at random places and prints by how many MB resident memory grew.
 _RESIDENT = """
     import numpy as np
-    from code_t5.token_cache import memory_maps, reader, windows
+    from code_t5.token_cache import memory_maps, reader
+    from code_t5.token_cache.reading import windows
 
     def resident():
         with open("/proc/self/status") as file:

@@ -9,8 +9,9 @@ import small_tokenizer
 from arrow_files import write_arrow
 
 from code_t5 import errors
-from code_t5.token_cache import arrow_source, hub_source, provider_build
-from code_t5.token_cache.hub_source import HubUnreachableError
+from code_t5.token_cache import provider_build
+from code_t5.token_cache.sources import arrow_source, hub_source
+from code_t5.token_cache.sources.hub_source import HubUnreachableError
 
 COMMIT, NEWER = "a" * 40, "b" * 40
 

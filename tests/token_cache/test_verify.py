@@ -10,7 +10,7 @@ from small_token_source import small_source, store_words
 from code_t5 import errors
 from code_t5.storage import fingerprints
 from code_t5.token_cache import verify
-from code_t5.token_cache.build import BuildConfig, build_cache
+from code_t5.token_cache.building.build import BuildConfig, build_cache
 
 
 @pytest.fixture(name="cache_dir")

@@ -1,0 +1,1 @@
+"""Writes caches: plans, encodes in several processes, joins, publishes."""

@@ -1,0 +1,1 @@
+"""Reads caches: windows in any order, for NumPy, torch and TensorFlow."""

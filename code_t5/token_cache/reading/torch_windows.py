@@ -1,0 +1,300 @@
+"""Windows of a token cache for torch: by number, or as a stream of whole batches.
+
+    source = cache_source("cache/mine", split="train", seq_len=512)
+    inputs, labels = window_dataset(source)[0]               # int64 [512] each
+    loader = ResumableLoader(window_stream(source, batch_size=64), num_workers=2)
+    for inputs, labels in loader:                            # int64 [64, 512] each
+        state = loader.state_dict()                          # goes on behind this batch
+
+A *stream* is torch's IterableDataset. Whatever the number of workers, and with none, its batches
+and their order are the same. torch is imported when something is made, not before.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from code_t5.token_cache.reading import batches
+
+if TYPE_CHECKING:
+    import torch
+
+
+class _Row(tuple):
+    """The fields of one window of a batch that was read at once."""
+
+    __slots__ = ()
+
+
+class _Rows(Sequence[_Row]):
+    """The windows of a batch, one by one; torch's DataLoader takes them whole."""
+
+    def __init__(self, fields: list[torch.Tensor]) -> None:
+        self.fields = fields
+
+    def __len__(self) -> int:
+        return len(self.fields[0])
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        return _Row(field[index] for field in self.fields)
+
+
+def _collate(rows: Sequence[_Row], *, collate_fn_map: Any = None) -> list[torch.Tensor]:
+    """Does for windows what torch's `default_collate` does for tuples; copies no whole batch."""
+    import torch
+
+    del collate_fn_map
+    return rows.fields if isinstance(rows, _Rows) else [torch.stack(field) for field in zip(*rows)]
+
+
+@functools.cache
+def _window_dataset_class() -> type:
+    import torch
+    import torch.utils.data
+
+    class WindowDataset(torch.utils.data.Dataset):
+        """Windows by number; `window_dataset` says what they are."""
+
+        def __init__(self, source: batches.WindowSource, fields: tuple[str, ...]) -> None:
+            self.source = source
+            self.fields = fields
+            self.windows = source.open()
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            return _make_window_dataset, (self.source, self.fields)
+
+        def __len__(self) -> int:
+            return self.windows.num_windows
+
+        def _read(self, indexes: np.ndarray) -> list[torch.Tensor]:
+            total = self.windows.num_windows
+            numbers = np.where(indexes < 0, indexes + total, indexes)
+            if numbers.size and not 0 <= numbers.min() <= numbers.max() < total:
+                raise IndexError(f"windows {indexes.min()} to {indexes.max()} of {total}")
+            arrays = batches.read_fields(
+                self.windows, indexes=numbers, fields=self.fields, dtype=np.int64
+            )
+            return [torch.from_numpy(array) for array in arrays]
+
+        def __getitem__(self, index: Any) -> tuple[torch.Tensor, ...]:
+            if isinstance(index, slice):
+                index = range(*index.indices(len(self)))
+            numbers = np.asarray(index, dtype=np.int64)
+            if numbers.ndim:
+                return tuple(self._read(numbers))
+            return tuple(rows[0] for rows in self._read(numbers[None]))
+
+        def __getitems__(self, indexes: Sequence[int]) -> _Rows:
+            return _Rows(self._read(np.asarray(indexes, dtype=np.int64)))
+
+    # How torch lets a type of one's own be put together.
+    torch.utils.data._utils.collate.default_collate_fn_map[_Row] = _collate
+    return WindowDataset
+
+
+def _make_window_dataset(source: batches.WindowSource, fields: tuple[str, ...]) -> Any:
+    return _window_dataset_class()(source, fields)
+
+
+def window_dataset(
+    source: batches.WindowSource, fields: Sequence[str] = batches.DEFAULT_FIELDS
+) -> torch.utils.data.Dataset:
+    """Returns windows as a torch Dataset.
+
+    `dataset[i]` is a tuple of the fields, int64 `[seq_len]` each; `dataset[[i, j]]` and
+    `dataset[i:j]` are of `[num_windows, seq_len]`, read at once. A label behind the end of a
+    document is -100, which torch's losses pass over. Workers of a DataLoader, forked or spawned,
+    open the cache again.
+
+    Args:
+      source: Which windows.
+      fields: What is wanted of each, some of `batches.FIELDS`.
+
+    Returns:
+      A Dataset that can be pickled.
+
+    Raises:
+      InputError: A field is none.
+      CodeT5Error: The windows cannot be read.
+    """
+    return _make_window_dataset(source, batches.check_fields(fields))
+
+
+@functools.cache
+def _window_stream_class() -> type:
+    import torch
+    import torch.utils.data
+
+    class WindowStream(torch.utils.data.IterableDataset):
+        """Batches of windows; `window_stream` says what they are.
+
+        `start` is where workers begin: epoch and position, in memory that they share, since those
+        that outlive an epoch keep their copy of everything else.
+        """
+
+        def __init__(self, reader: batches.WindowBatches, start: torch.Tensor) -> None:
+            self.reader = reader
+            self.start = start
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            return _make_window_stream, (self.reader, self.start)
+
+        def __len__(self) -> int:
+            return len(self.reader)
+
+        def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
+            worker = torch.utils.data.get_worker_info()
+            if worker is None:
+                return map(_as_tensors, self.reader)
+            order = self.reader.order
+            order.epoch, order.position = self.start.tolist()
+            numbers = range(worker.id, order.num_batches, worker.num_workers)
+            return (_as_tensors(self.reader.read(order.batch(number))) for number in numbers)
+
+        def mark_start(self) -> None:
+            """Tells workers that begin from now on where the reader is."""
+            self.start[0], self.start[1] = self.reader.order.epoch, self.reader.order.position
+
+        def set_epoch(self, epoch: int) -> None:
+            self.reader.set_epoch(epoch)
+            self.mark_start()
+
+        def state_dict(self) -> dict[str, Any]:
+            return self.reader.state_dict()
+
+        def load_state_dict(self, state: Mapping[str, Any]) -> None:
+            self.reader.load_state_dict(state)
+            self.mark_start()
+
+    return WindowStream
+
+
+def _as_tensors(arrays: Sequence[np.ndarray]) -> tuple[torch.Tensor, ...]:
+    import torch
+
+    return tuple(torch.from_numpy(array) for array in arrays)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _make_window_stream(reader: batches.WindowBatches, start: torch.Tensor) -> Any:
+    return _window_stream_class()(reader, start)
+
+
+def window_stream(
+    source: batches.WindowSource,
+    *,
+    batch_size: int,
+    shuffle: bool = True,
+    seed: int = 42,
+    rank: int = 0,
+    world_size: int = 1,
+    drop_last: bool = True,
+    fields: Sequence[str] = batches.DEFAULT_FIELDS,
+) -> torch.utils.data.IterableDataset:
+    """Returns whole batches as a torch IterableDataset.
+
+    An item is a tuple of the fields, int64 `[batch_size, seq_len]` each, so a DataLoader over it
+    wants `batch_size=None`. Iterating gives what is left of an epoch, then the next one. It has
+    `set_epoch`, `state_dict` and `load_state_dict`. In a DataLoader with workers it cannot know
+    what was handed out: `ResumableLoader` does.
+
+    Args:
+      source: Which windows.
+      batch_size: Windows of a batch of one rank.
+      shuffle: Whether each epoch has an order of its own; else windows come by number.
+      seed: Another one gives other orders.
+      rank: Number of this process among those that read together, from 0.
+      world_size: How many processes read together.
+      drop_last: Whether an epoch ends with its last batch that is whole on all ranks.
+      fields: What is wanted of each window, some of `batches.FIELDS`.
+
+    Returns:
+      An IterableDataset that can be pickled.
+
+    Raises:
+      CodeT5Error: See `batches.WindowBatches`.
+    """
+    import torch
+
+    reader = batches.WindowBatches(
+        source,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        rank=rank,
+        world_size=world_size,
+        drop_last=drop_last,
+        fields=fields,
+        dtype=np.int64,
+    )
+    return _make_window_stream(reader, torch.zeros(2, dtype=torch.int64).share_memory_())
+
+
+class ResumableLoader:
+    """A DataLoader over a stream that knows what was handed out, whatever its workers read ahead.
+
+    Attributes:
+      stream: What is read.
+      loader: torch's DataLoader.
+    """
+
+    def __init__(self, stream: Any, **options: Any) -> None:
+        """Sets up the DataLoader.
+
+        Args:
+          stream: As `window_stream` gives it.
+          **options: torch's for a DataLoader: `num_workers`, `pin_memory`, `persistent_workers` and
+            so on, but none on what a batch is.
+        """
+        import torch.utils.data
+
+        self.stream = stream
+        self.loader = torch.utils.data.DataLoader(
+            stream, batch_size=None, collate_fn=_as_it_is, **options
+        )
+
+    def __len__(self) -> int:
+        """Returns how many batches are left in this epoch."""
+        return len(self.stream)
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Yields what is left of an epoch; each batch counts as had when it is handed out."""
+        if not self.loader.num_workers:
+            yield from self.loader
+            return
+        self.stream.mark_start()
+        for batch in self.loader:
+            self.stream.reader.order.advance(1)
+            yield batch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Goes to the start of an epoch; where it is this one already, stays at its place.
+
+        Args:
+          epoch: From 0 on.
+        """
+        self.stream.set_epoch(epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns where all ranks are: JSON values, the same on each rank."""
+        return self.stream.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on where a run was that may have had other ranks, batches and workers.
+
+        Args:
+          state: What `state_dict` gave.
+
+        Raises:
+          InputError: It is not one, or of other windows or another order; nothing is changed.
+        """
+        self.stream.load_state_dict(state)

@@ -1,0 +1,1 @@
+"""Where documents come from: the Hub, the disk, prepared data sets, any iterable."""
