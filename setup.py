@@ -76,7 +76,7 @@ HF = [
     "datasets>=3",
 ]
 
-# Encodes byte-level BPE many times as fast as `tokenizers`; a token cache uses it where its ids are
+# Encodes byte-level BPE faster than `tokenizers`; a token cache uses it where its ids are
 # proved equal.
 FAST = ["splintr-rs>=0.22,<0.23; python_version >= '3.10'"]
 
