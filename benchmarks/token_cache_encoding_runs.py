@@ -171,26 +171,6 @@ def prove(stored: dict[str, Any], engine: str) -> str:
     return encoder_proof.find_difference(texts, found=found, wanted=yardstick.encode(texts))
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Does what a request asks for.
-
-    Args:
-      arguments: Files of the request and of the answer.
-    """
-    request_path, answer_path = map(pathlib.Path, arguments)
-    request = json.loads(request_path.read_text("utf-8"))
-    functions = {
-        function.__name__: function
-        for function in (whole_build, bare_library, mapped_dataset, prove)
-    }
-    answer = functions[request["function"]](**request["arguments"])
-    answer_path.write_text(json.dumps(answer), "utf-8")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
-
-
 def compare_unit(job: tuple[Any, StoredTokenizer, str, str, int]) -> tuple[int, int]:
     """Compares the ids of a unit's documents with those of `tokenizers`.
 
@@ -215,3 +195,23 @@ def compare_unit(job: tuple[Any, StoredTokenizer, str, str, int]) -> tuple[int, 
             num_wrong += not is_same
             number += 1
     return number - first, num_wrong
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Does what a request asks for.
+
+    Args:
+      arguments: Files of the request and of the answer.
+    """
+    request_path, answer_path = map(pathlib.Path, arguments)
+    request = json.loads(request_path.read_text("utf-8"))
+    functions = {
+        function.__name__: function
+        for function in (whole_build, bare_library, mapped_dataset, prove)
+    }
+    answer = functions[request["function"]](**request["arguments"])
+    answer_path.write_text(json.dumps(answer), "utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

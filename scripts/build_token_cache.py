@@ -15,10 +15,8 @@ from collections.abc import Sequence
 from absl import app, flags
 
 from code_t5 import command_line
-from code_t5.token_cache import provider_build, verify
-from code_t5.token_cache.building import build, build_flags, estimate
-
-build_flags.define_flags()
+from code_t5.token_cache import build_flags, provider_build, verify
+from code_t5.token_cache.building import build, estimate
 
 
 def main(argv: Sequence[str]) -> None:
@@ -36,11 +34,17 @@ def main(argv: Sequence[str]) -> None:
         lines = list(map(verify.describe, verify.verify_cache(build_flags.cache_path())))
         lines.append(f"{flags.FLAGS.cache_dir}: all of it is as it was written")
     elif flags.FLAGS.estimate:
-        lines = estimate.describe(estimate.estimate_request(build_flags.read_flags()))
+        request = build_flags.read_flags()
+        with request.opened() as (source, tokenizer):
+            found = estimate.estimate(source, tokenizer=tokenizer, config=request.config)
+        lines = estimate.describe(found)
     else:
         lines = build.describe(provider_build.open_or_build(build_flags.read_flags()))
     print("\n".join(lines))
 
 
 if __name__ == "__main__":
+    build_flags.define_flags()
+    # Makes `--help` list them.
+    flags.adopt_module_key_flags(build_flags)
     command_line.run(main)

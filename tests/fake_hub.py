@@ -125,6 +125,11 @@ class FakeHub:
         """Waits before it answers the next `times` requests whose path holds `matching`."""
         self._faults.append(_Fault(matching, times, seconds=seconds))
 
+    def forget_faults(self) -> None:
+        """Answers as it should from now on."""
+        with self._lock:
+            self._faults.clear()
+
     def paths(self, matching: str = "", *, method: str = "") -> list[str]:
         """Returns the paths of the requests so far that hold `matching`."""
         with self._lock:

@@ -8,22 +8,20 @@ and small manifests, nothing else. Mixtures are gin's: see `code_t5.data.gin_mix
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import seqio
-import tensorflow as tf
 
-from code_t5.data import preprocessors, sources, trainer_errors, vocabularies
+from code_t5.data import preprocessors, sources, vocabularies
+from code_t5.data.objective_task import ObjectiveTask, take_over
 from code_t5.data.task_cache import check
 from code_t5.storage import prepared
 
 
-class CodeTask(seqio.Task):
+class CodeTask(ObjectiveTask):
     """A Task over a prepared data set: its cache is checked before it is read.
 
     Attributes:
       dataset: What it reads.
-      objective: Name of its objective; None if gin chooses.
     """
 
     def __init__(
@@ -40,29 +38,17 @@ class CodeTask(seqio.Task):
         super().__init__(
             name,
             source=sources.FlccDataSource(dataset, vocabulary),
-            preprocessors=[
+            vocabulary=vocabulary,
+            objective=objective,
+            before=[
                 preprocessors.text_to_targets,
                 # The text itself is not kept: the ids say it all.
                 functools.partial(seqio.preprocessors.tokenize, copy_pretokenized=False),
                 seqio.CacheDatasetPlaceholder(),
-                preprocessors.PREPROCESSORS[objective] if objective else preprocessors.unsupervised,
-                seqio.preprocessors.append_eos_after_trim,
             ],
-            output_features={
-                # Not required: before the objective runs there are only targets.
-                "inputs": seqio.Feature(vocabulary, add_eos=True, required=False),
-                "targets": seqio.Feature(vocabulary, add_eos=True),
-            },
-            metric_fns=[],
         )
         self.dataset = dataset
-        self.objective = objective
         self._checked_cache_dir: str | None = None
-
-    def get_dataset(self, *args: Any, **kwargs: Any) -> tf.data.Dataset:
-        """Returns a split's examples; see `seqio.Task`."""
-        with trainer_errors.one_line_errors():
-            return super().get_dataset(*args, **kwargs)
 
     @property
     def cache_dir(self) -> str | None:
@@ -78,19 +64,11 @@ class CodeTask(seqio.Task):
         return found
 
 
-def _is_free(name: str, dataset: prepared.PreparedDataset) -> bool:
-    """Says whether to register a name, and drops what was registered for another data directory."""
-    if name not in seqio.TaskRegistry.names():
-        return True
-    task = seqio.TaskRegistry.get(name)
-    if not isinstance(task, CodeTask) or task.dataset == dataset:
-        return False
-    seqio.TaskRegistry.remove(name)
-    return True
-
-
 def _register(name: str, *, dataset: prepared.PreparedDataset, objective: str | None) -> None:
-    if _is_free(name, dataset):
+    def is_of_another_directory(task: seqio.Task) -> bool:
+        return isinstance(task, CodeTask) and task.dataset != dataset
+
+    if take_over(name, is_stale=is_of_another_directory):
         seqio.TaskRegistry.add_provider(name, CodeTask(name, dataset=dataset, objective=objective))
 
 

@@ -2,7 +2,9 @@
 
 An example is one document: its ids as int32 `targets`, without the end of text, its `repository`
 and `path`. Ids are those of the cache and a *shift* above: T5 wants 0 to 2 for itself, and of most
-tokenizers these are words (`code_t5.data.tokenizer_vocabulary`).
+tokenizers these are words (`code_t5.data.tokenizer_vocabulary`). Of a tokenizer that is taken without
+a shift, text that spells its padding or end of text becomes the unknown token: a Task would take
+them for the end of its example.
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ import tensorflow as tf
 
 from code_t5 import errors
 from code_t5.encoding import ragged
+from code_t5.encoding.piece_model import UNK_ID
 from code_t5.pipeline_calls import pipeline_call
 from code_t5.token_cache import keys, permutation
-from code_t5.token_cache.reader import TokenCacheReader, TokenSplit
+from code_t5.token_cache.reader import TokenCacheReader
+from code_t5.token_cache.token_split import TokenSplit
 
 # Documents that one call of a pipeline reads.
 _BATCH_DOCUMENTS = 64
@@ -76,17 +80,20 @@ class TokenCacheDataSource(seqio.DataSource):
     """
 
     def __init__(
-        self, cache_dir: str | os.PathLike[str], *, find_shift: Callable[[], int] = int
+        self, cache_dir: str | os.PathLike[str], *, find_shift: Callable[[], int] | None = None
     ) -> None:
         """Remembers what to read.
 
         Args:
           cache_dir: The cache.
-          find_shift: Says how much is added to each id, when data is first read; by default 0.
+          find_shift: Says how much is added to each id of a Task, when data is first read; None to
+            give ids as they are in the cache.
         """
         super().__init__(splits=(), caching_permitted=False, performs_internal_shuffling=True)
         self.cache_dir = os.path.abspath(os.path.expanduser(cache_dir))
         self._find_shift = find_shift
+        # Of the cache that was opened: a copy opens no other.
+        self._fingerprint: str | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Gin and seqio copy sources: the copy opens the cache itself."""
@@ -98,9 +105,17 @@ class TokenCacheDataSource(seqio.DataSource):
 
         Raises:
           NotBuiltError: There is none.
-          ArtifactError: It is half-written, damaged or of another format.
+          ArtifactError: It is half-written, damaged, of another format, or another than this source
+            or the one that it was copied from has opened.
         """
-        return TokenCacheReader(self.cache_dir)
+        cache = TokenCacheReader(self.cache_dir)
+        if self._fingerprint not in (None, cache.fingerprint):
+            raise errors.ArtifactError(
+                f"the token cache {self.cache_dir} has become {cache.fingerprint} since it was "
+                f"opened as {self._fingerprint}; wanted the same; start the program again"
+            )
+        self._fingerprint = cache.fingerprint
+        return cache
 
     def check(self) -> None:
         """Checks that the cache can be read, and that its ids are those of its tokenizer.
@@ -109,7 +124,8 @@ class TokenCacheDataSource(seqio.DataSource):
           NotBuiltError: There is none.
           ArtifactError: It is damaged, or does not say what its ids mean.
         """
-        self._find_shift()
+        if self._find_shift is not None:
+            self._find_shift()
         for name in self.cache.splits:
             self.cache.split(name)
 
@@ -174,7 +190,7 @@ class TokenCacheDataSource(seqio.DataSource):
             opened,
             numbers=numbers,
             seed=seed if shuffle else None,
-            shift=self._find_shift(),
+            shift=None if self._find_shift is None else self._find_shift(),
             end_of_text_id=self.cache.end_of_text_id,
         )
         return read.dataset()
@@ -189,7 +205,7 @@ class _DocumentCalls:
         *,
         numbers: range,
         seed: int | None,
-        shift: int,
+        shift: int | None,
         end_of_text_id: int | None,
     ) -> None:
         self._split, self._numbers, self._seed = split, numbers, seed
@@ -209,8 +225,11 @@ class _DocumentCalls:
             places = permutation.permute(places, size=len(self._numbers), keys=key)
         documents = places * self._numbers.step + self._numbers.start
         rows = read_documents(self._split, documents=documents, end_of_text_id=self._end_of_text_id)
-        values = (rows.values + self._shift).astype(np.int32)
         self._note_read(rows.values)
+        values = rows.values.astype(np.int32)
+        if self._shift is not None:
+            values += self._shift
+            values[values < UNK_ID] = UNK_ID
         names = [self._split.names(document) for document in documents.tolist()]
         texts = [np.array([_encode(name) for name in part], dtype=object) for part in zip(*names)]
         return (values, rows.offsets, *texts)

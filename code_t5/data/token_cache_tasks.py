@@ -16,10 +16,10 @@ from typing import Any
 
 import gin
 import seqio
-import tensorflow as tf
 
 from code_t5 import errors
-from code_t5.data import preprocessors, token_cache_source, tokenizer_vocabulary, trainer_errors
+from code_t5.data import preprocessors, token_cache_source, tokenizer_vocabulary
+from code_t5.data.objective_task import ObjectiveTask, take_over
 from code_t5.storage import prepared
 
 _BOUND = re.compile(r"^(?:([\w./]+)/)?(?:code_t5\.)?token_cache\.cache_dir = ", re.MULTILINE)
@@ -39,12 +39,11 @@ def token_cache(name: str, *, cache_dir: Any = None) -> dict[str, Any]:
     return {"name": name, "cache_dir": cache_dir}
 
 
-class TokenCacheTask(seqio.Task):
+class TokenCacheTask(ObjectiveTask):
     """A Task over a token cache.
 
     Attributes:
       cache_path: The token cache.
-      objective: Name of its objective; None if gin chooses.
     """
 
     def __init__(self, name: str, *, cache_path: str, objective: str | None) -> None:
@@ -59,27 +58,8 @@ class TokenCacheTask(seqio.Task):
         source = token_cache_source.TokenCacheDataSource(
             cache_path, find_shift=functools.partial(getattr, vocabulary, "shift", 0)
         )
-        super().__init__(
-            name,
-            source=source,
-            preprocessors=[
-                preprocessors.PREPROCESSORS[objective] if objective else preprocessors.unsupervised,
-                seqio.preprocessors.append_eos_after_trim,
-            ],
-            output_features={
-                # Not required: before the objective runs there are only targets.
-                "inputs": seqio.Feature(vocabulary, add_eos=True, required=False),
-                "targets": seqio.Feature(vocabulary, add_eos=True),
-            },
-            metric_fns=[],
-        )
+        super().__init__(name, source=source, vocabulary=vocabulary, objective=objective)
         self.cache_path = cache_path
-        self.objective = objective
-
-    def get_dataset(self, *args: Any, **kwargs: Any) -> tf.data.Dataset:
-        """Returns a split's examples; see `seqio.Task`."""
-        with trainer_errors.one_line_errors():
-            return super().get_dataset(*args, **kwargs)
 
 
 def bound_names() -> list[str]:
@@ -110,12 +90,10 @@ def _bound_cache_dir(name: str) -> str:
 
 
 def _is_free(name: str) -> bool:
-    is_ours = name in seqio.TaskRegistry.names() and isinstance(
-        seqio.TaskRegistry.get(name), TokenCacheTask
-    )
-    if is_ours:
-        seqio.TaskRegistry.remove(name)
-    return name not in [*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()]
+    def is_ours(task: seqio.Task) -> bool:
+        return isinstance(task, TokenCacheTask)
+
+    return take_over(name, is_stale=is_ours) and name not in seqio.MixtureRegistry.names()
 
 
 def register_token_cache_tasks() -> list[str]:

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import seqio
 import tensorflow as tf
 
 from code_t5 import errors
+from code_t5.data.t5_vocabulary import T5Vocabulary
 from code_t5.data.vocabularies import TokenModelVocabulary, open_vocabulary
 from code_t5.encoding.piece_model import EOS_ID, EXTRA_IDS, PAD_ID, UNK_ID
 from code_t5.encoding.ragged import Ragged
@@ -52,12 +52,11 @@ def open_cached_tokenizer(cache: TokenCacheReader) -> tokenizer_files.StoredToke
     return tokenizer_files.open_stored(cache.cache_dir / layout.TOKENIZER_NAME, cache.tokenizer)
 
 
-class TokenizerVocabulary(seqio.Vocabulary):
+class TokenizerVocabulary(T5Vocabulary):
     """The tokenizer of a token cache, as seqio and T5 want it.
 
-    Constructing one opens no file. Two are equal if their fingerprints are. It stands for the token
-    model of its ids too (`token_model`), but for what the bytes of an id are: a tokenizer may cut a
-    text anywhere, so objectives that look into the text refuse it.
+    It stands for the token model of its ids too (`token_model`), but for what the bytes of an id
+    are: a tokenizer may cut a text anywhere, so objectives that look into the text refuse it.
     """
 
     def __init__(self, cache_dir: str | os.PathLike[str]) -> None:
@@ -66,15 +65,12 @@ class TokenizerVocabulary(seqio.Vocabulary):
         Args:
           cache_dir: The token cache.
         """
-        super().__init__(extra_ids=EXTRA_IDS)
-        self.cache_dir = os.path.abspath(os.path.expanduser(cache_dir))
+        super().__init__(os.path.abspath(os.path.expanduser(cache_dir)))
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Gin and seqio copy vocabularies: the copy loads the tokenizer itself."""
-        return {"cache_dir": self.cache_dir}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["cache_dir"])  # type: ignore[misc]
+    @property
+    def cache_dir(self) -> str:
+        """The token cache."""
+        return self._place
 
     @functools.cached_property
     def stored(self) -> tokenizer_files.StoredTokenizer:
@@ -152,41 +148,13 @@ class TokenizerVocabulary(seqio.Vocabulary):
             "a vocabulary of code_t5"
         )
 
-    @property
-    def bos_id(self) -> int | None:
-        """None: there is no beginning of text."""
-        return None
-
-    @property
-    def pad_id(self) -> int:
-        """0."""
-        return PAD_ID
-
-    @property
-    def eos_id(self) -> int:
-        """1."""
-        return EOS_ID
-
-    @property
-    def unk_id(self) -> int:
-        """2."""
-        return UNK_ID
-
     def _encode(self, s: str) -> Sequence[int]:
         found = self._backend.encode(s, add_special_tokens=False)
         ids = found.ids if self.stored.is_fast else found
-        return [token_id + self.shift for token_id in ids]
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Returns the text of some ids up to the first end of text.
-
-        Args:
-          ids: int `[num_tokens]`; padding is nothing, ids beyond the vocabulary are unknown.
-
-        Returns:
-          The text; sentinels are written `<extra_id_N>`.
-        """
-        return self._decode(ids.numpy().tolist() if isinstance(ids, tf.Tensor) else ids)
+        if self.shift:
+            return [token_id + self.shift for token_id in ids]
+        # A text that spells padding or the end of text neither is one nor ends.
+        return [UNK_ID if token_id in (PAD_ID, EOS_ID) else token_id for token_id in ids]
 
     def _decode(self, ids: Iterable[int]) -> str:
         parts: list[str] = []
@@ -209,34 +177,6 @@ class TokenizerVocabulary(seqio.Vocabulary):
                 parts.append(_sentinel_name(number) if is_sentinel else _UNKNOWN_TEXT)
         flush()
         return "".join(parts)
-
-    def _encode_texts(self, texts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the ids of bytes `[batch]`, int32 `[total]`, and how many each has, int64."""
-        try:
-            rows = [self._encode(text.decode("utf-8")) for text in texts]
-        except UnicodeDecodeError as error:
-            raise errors.InputError(
-                f"a text is not UTF-8 at byte {error.start}; wanted UTF-8; convert it"
-            ) from error
-        values = np.array([token_id for row in rows for token_id in row], dtype=np.int32)
-        return values, np.array([len(row) for row in rows], dtype=np.int64)
-
-    def _encode_tf(self, s: tf.Tensor) -> tf.Tensor:
-        values, lengths = tf.numpy_function(
-            pipeline_call(self._encode_texts),
-            [tf.reshape(s, [-1])],
-            [tf.int32, tf.int64],
-            stateful=False,
-        )
-        values, lengths = tf.ensure_shape(values, [None]), tf.ensure_shape(lengths, [None])
-        if s.shape.rank == 0:
-            return values
-        if s.shape.rank == 1:
-            return tf.RaggedTensor.from_row_lengths(values, lengths, validate=False)
-        raise errors.InputError(
-            f"encode_tf was given strings of the shape {s.shape}; wanted [] or [batch]; reshape "
-            "them"
-        )
 
     def decode_tf(self, ids: tf.Tensor) -> tf.Tensor:
         """Returns what `decode` does, inside a graph, by a call of Python.
@@ -264,23 +204,6 @@ class TokenizerVocabulary(seqio.Vocabulary):
         )
         found = tf.ensure_shape(found, [None])
         return found if ids.shape.rank == 2 else found[0]
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, TokenizerVocabulary):
-            return False
-        if self.cache_dir == other.cache_dir:
-            return True
-        try:
-            return self.fingerprint == other.fingerprint
-        except errors.CodeT5Error:
-            # Nothing is known of one that is not there.
-            return False
-
-    def __hash__(self) -> int:
-        return hash(type(self))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.cache_dir!r})"
 
 
 def open_cache_vocabulary(

@@ -1,6 +1,7 @@
 """The manifest: one JSON object in every artefact directory that says what the directory is.
 
-Beside it stands an empty file `COMPLETED`, written last. A directory without it is half-written.
+Beside it stands `COMPLETED`, written last: it holds the SHA-256 of the manifest, or nothing in older
+artefacts. A directory without it is half-written.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from collections.abc import Mapping
 from typing import Any, Union
 
 from code_t5 import errors
-from code_t5.storage import atomic
+from code_t5.storage import atomic, fingerprints
 
 MANIFEST_NAME = "manifest.json"
 COMPLETED_NAME = "COMPLETED"
 # A manifest holds counts and hashes, never data: a larger one is not ours.
 _MAX_MANIFEST_BYTES = 16 << 20
+# As of it a marker that is not ours is shown.
+_MAX_MARKER_BYTES = 100
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -35,9 +38,36 @@ def write_manifest(artifact_dir: PathLike, fields: Mapping[str, Any]) -> None:
     if "format_name" not in fields or "format_version" not in fields:
         raise ValueError("a manifest needs format_name and format_version")
     folder = pathlib.Path(artifact_dir)
-    text = json.dumps(dict(fields), indent=2, sort_keys=True) + "\n"
-    atomic.write_file(folder / MANIFEST_NAME, text.encode("utf-8"))
-    atomic.write_file(folder / COMPLETED_NAME, b"")
+    content = (json.dumps(dict(fields), indent=2, sort_keys=True) + "\n").encode("utf-8")
+    atomic.write_file(folder / MANIFEST_NAME, content)
+    marker = fingerprints.hash_bytes(content) + "\n"
+    atomic.write_file(folder / COMPLETED_NAME, marker.encode("ascii"))
+
+
+def check_manifest(artifact_dir: PathLike) -> None:
+    """Compares a manifest with the hash that its marker holds, if it holds one.
+
+    Args:
+      artifact_dir: The artefact's directory, in which both are.
+
+    Raises:
+      ArtifactError: The manifest is not the one that was written, or one of both cannot be read.
+    """
+    folder = pathlib.Path(artifact_dir)
+    try:
+        wanted = (folder / COMPLETED_NAME).read_bytes()[:_MAX_MARKER_BYTES]
+    except OSError as error:
+        raise errors.ArtifactError(
+            f"cannot read {folder / COMPLETED_NAME}: {error.strerror}; wanted the marker of a "
+            "finished directory; run the command that builds it again"
+        ) from error
+    # The markers of older artefacts are empty.
+    if wanted:
+        fingerprints.read_checked_file(
+            folder / MANIFEST_NAME,
+            sha256=" ".join(wanted.decode("ascii", "backslashreplace").split()),
+            role="the manifest that was written",
+        )
 
 
 def is_complete(artifact_dir: PathLike) -> bool:

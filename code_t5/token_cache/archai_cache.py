@@ -5,8 +5,8 @@
             tokenizer.pkl   the tokenizer, pickled
 
 Such a cache says neither where documents begin nor what its bytes should be: each split is read as
-one document, and nothing can be checked but that the files are arrays. Reading a pickle can run any
-code, so the caller must say that he trusts it.
+one document, and nothing can be checked but that the files are arrays of ids, none of them
+negative. Reading a pickle can run any code, so the caller must say that he trusts it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.storage import fingerprints, manifest
-from code_t5.token_cache import layout, memory_maps, reader
+from code_t5.token_cache import layout, memory_maps
 from code_t5.token_cache.reading import batches
+from code_t5.token_cache.token_split import TokenSplit
 
 PathLike = Union[str, "os.PathLike[str]"]
 
 TOKENIZER_NAME = "tokenizer.pkl"
+_CHECKED_IDS = 1 << 22
 _DTYPES = ("uint16", "int32", "uint32")
 
 
@@ -53,12 +55,13 @@ class ArchaiCache:
       splits: For each split `num_documents` (1), `num_tokens` and `num_bytes` (0: not known).
     """
 
-    def __init__(self, cache_dir: PathLike, *, trust_pickle: bool) -> None:
+    def __init__(self, cache_dir: PathLike, *, trust_pickle: bool, checks_ids: bool = True) -> None:
         """Opens a cache; the pickle is read when its tokenizer is asked for.
 
         Args:
           cache_dir: The cache.
           trust_pickle: Whether the caller trusts whoever made it.
+          checks_ids: Whether to read all ids that could be negative.
 
         Raises:
           InputError: He does not say so.
@@ -75,7 +78,10 @@ class ArchaiCache:
         files = {}
         for path in sorted(self.cache_dir.glob("*.npy")):
             if layout.is_split_name(path.stem):
-                num_tokens = len(self._map(path.stem).array)
+                mapped = self._map(path.stem)
+                num_tokens = len(mapped.array)
+                if checks_ids and mapped.array.dtype.kind == "i":
+                    self._check_ids(path.name, mapped)
                 self.splits[path.stem] = {
                     "num_documents": 1,
                     "num_tokens": num_tokens,
@@ -112,7 +118,15 @@ class ArchaiCache:
             raise self._damaged(name, f"holds {found.dtype.name} {list(found.shape)}")
         return mapped
 
-    def split(self, name: str) -> reader.TokenSplit:
+    def _check_ids(self, name: str, mapped: memory_maps.MappedArray) -> None:
+        for start in range(0, len(mapped.array), _CHECKED_IDS):
+            ids = mapped.array[start : start + _CHECKED_IDS]
+            place = start + int(ids.argmin())
+            if mapped.array[place] < 0:
+                raise self._damaged(name, f"holds the id {mapped.array[place]} at {place:,}")
+            mapped.give_back()
+
+    def split(self, name: str) -> TokenSplit:
         """Opens one split as a single document.
 
         Args:
@@ -134,7 +148,7 @@ class ArchaiCache:
         tokens = mapped.array
         if tokens.dtype.kind == "i":
             tokens = tokens.view(layout.LARGE_DTYPE)
-        return reader.TokenSplit(
+        return TokenSplit(
             tokens=tokens,
             offsets=np.array([0, len(tokens)], dtype=np.int64),
             sizes=np.zeros(1, dtype=np.int64),
@@ -181,9 +195,9 @@ class ArchaiCache:
         )
 
 
-def _open_split(cache_dir: pathlib.Path, *, split: str, fingerprint: str) -> reader.TokenSplit:
+def _open_split(cache_dir: pathlib.Path, *, split: str, fingerprint: str) -> TokenSplit:
     """Opens a split of a cache that another process has open; its pickle is not read."""
-    cache = ArchaiCache(cache_dir, trust_pickle=True)
+    cache = ArchaiCache(cache_dir, trust_pickle=True, checks_ids=False)
     if cache.fingerprint != fingerprint:
         raise errors.ArtifactError(
             f"the cache {cache_dir} has changed since it was opened; wanted the same; start the "

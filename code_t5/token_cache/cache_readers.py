@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Union
 
 from code_t5 import errors
-from code_t5.token_cache import archai_cache, layout, reader
+from code_t5.token_cache import archai_cache, call_options, layout, reader
 from code_t5.token_cache.reading import batches as window_batches
 from code_t5.token_cache.reading import tf_windows, torch_windows
 from code_t5.token_cache.sources.row_choice import TRAIN, VALIDATION
@@ -105,8 +105,9 @@ class CacheReaders:
             window may hold more than one document) and `pad_id` (behind the end of one, where not).
 
         Raises:
-          InputError: There is no such split.
+          InputError: There is no such split, or no such option.
         """
+        call_options.check_options(options, known=_SOURCE_OPTIONS)
         if split not in self.cache.splits:
             made = ", or build the cache with validation_split=0.1" if split == VALIDATION else ""
             raise errors.InputError(
@@ -130,6 +131,10 @@ class CacheReaders:
           split: Name of the split.
           seq_len: Tokens of a window's inputs.
           **options: As for `source`.
+
+        Raises:
+          InputError: There is no such split or option, or a number does not do.
+          ArtifactError: The cache is damaged, or was made anew since it was opened.
         """
         return self.source(split, seq_len=seq_len, **options).open()
 
@@ -139,6 +144,10 @@ class CacheReaders:
         Args:
           seq_len: Tokens of each of both.
           **options: As for `get_dataset`.
+
+        Raises:
+          InputError: There is no such split or option, or a number does not do.
+          ArtifactError: The cache is damaged, or was made anew since it was opened.
         """
         return self.get_dataset(TRAIN, seq_len=seq_len, **options)
 
@@ -148,6 +157,10 @@ class CacheReaders:
         Args:
           seq_len: Tokens of each of both.
           **options: As for `get_dataset`.
+
+        Raises:
+          InputError: There is no such split or option, or a number does not do.
+          ArtifactError: The cache is damaged, or was made anew since it was opened.
         """
         return self.get_dataset(VALIDATION, seq_len=seq_len, **options)
 
@@ -157,6 +170,10 @@ class CacheReaders:
         Args:
           seq_len: Tokens of each of both.
           **options: As for `get_dataset`.
+
+        Raises:
+          InputError: There is no such split or option, or a number does not do.
+          ArtifactError: The cache is damaged, or was made anew since it was opened.
         """
         return self.get_dataset(TEST, seq_len=seq_len, **options)
 
@@ -175,6 +192,10 @@ class CacheReaders:
           seq_len: Tokens of each of both; labels are the inputs moved by one.
           fields: More of each window: `segment_ids`, `positions`.
           **options: As for `source`.
+
+        Raises:
+          InputError: There is no such split or option, or a number does not do.
+          ArtifactError: The cache is damaged, or was made anew since it was opened.
         """
         source = self.source(split, seq_len=seq_len, **options)
         return torch_windows.window_dataset(source, fields)
@@ -190,8 +211,12 @@ class CacheReaders:
           batch_size: Windows of a batch.
           **options: As for `source`, and those of `WindowBatches` (`shuffle`, `seed`, `rank`,
             `world_size`, ...).
+
+        Raises:
+          InputError: There is no such split or option, or a number does not do.
+          ArtifactError: The cache is damaged, or was made anew since it was opened.
         """
-        source, others = self._split_options(split, seq_len, options)
+        source, others = self._split_options(split, seq_len, options, window_batches.WindowBatches)
         return window_batches.WindowBatches(source, batch_size=batch_size, **others)
 
     def torch_stream(
@@ -204,8 +229,12 @@ class CacheReaders:
           seq_len: Tokens of a window's inputs.
           batch_size: Windows of a batch.
           **options: As for `batches`.
+
+        Raises:
+          InputError: There is no such split or option, or a number does not do.
+          ArtifactError: The cache is damaged, or was made anew since it was opened.
         """
-        source, others = self._split_options(split, seq_len, options)
+        source, others = self._split_options(split, seq_len, options, torch_windows.window_stream)
         return torch_windows.window_stream(source, batch_size=batch_size, **others)
 
     def tf_batches(
@@ -218,8 +247,12 @@ class CacheReaders:
           seq_len: Tokens of a window's inputs.
           batch_size: Windows of a batch.
           **options: As for `batches`.
+
+        Raises:
+          InputError: There is no such split or option, or a number does not do.
+          ArtifactError: The cache is damaged, or was made anew since it was opened.
         """
-        source, others = self._split_options(split, seq_len, options)
+        source, others = self._split_options(split, seq_len, options, window_batches.WindowBatches)
         return tf_windows.TfWindowBatches(source, batch_size=batch_size, **others)
 
     def tf_dataset(
@@ -239,14 +272,20 @@ class CacheReaders:
           batch_size: Windows of a batch.
           num_epochs: How many; None for no end.
           **options: As for `batches`.
+
+        Raises:
+          InputError: There is no such split or option, or a number does not do.
+          ArtifactError: The cache is damaged, or was made anew since it was opened.
         """
         made = self.tf_batches(split, seq_len=seq_len, batch_size=batch_size, **options)
         return made.dataset(num_epochs)
 
     def _split_options(
-        self, split: str, seq_len: int, options: dict[str, Any]
+        self, split: str, seq_len: int, options: dict[str, Any], reader_class: Callable[..., Any]
     ) -> tuple[window_batches.WindowSource, dict[str, Any]]:
         """Returns the source that some of the options are about, and the other options."""
+        known = call_options.known_options(reader_class)
+        call_options.check_options(options, known=[*_SOURCE_OPTIONS, *known])
         mine = {name: options[name] for name in _SOURCE_OPTIONS if name in options}
         others = {name: value for name, value in options.items() if name not in _SOURCE_OPTIONS}
         return self.source(split, seq_len=seq_len, **mine), others

@@ -8,8 +8,10 @@ short, and costs less than mapping each place anew after it was given back.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
+import stat
 import weakref
 from typing import BinaryIO, Union
 
@@ -42,9 +44,10 @@ class MappedArray:
 
         Raises:
           OSError: It cannot be opened or mapped.
-          ValueError: It is no `.npy` file, is cut short, or holds other than numbers.
+          ValueError: It is no `.npy` file or no regular file, is cut short, or holds other than
+            numbers.
         """
-        with open(path, "rb") as file:
+        with _open_regular(path) as file:
             shape, dtype = _read_header(file)
             self._offset = file.tell()
             size = os.fstat(file.fileno()).st_size
@@ -108,14 +111,36 @@ class MappedArray:
         self._touched_bytes = 0
 
 
+def _open_regular(path: PathLike) -> BinaryIO:
+    """Opens a file; a link, a pipe or a device is none, and is not waited for."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise ValueError("it is a symbolic link") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError("it is no regular file")
+    return os.fdopen(descriptor, "rb")
+
+
 def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
-    else:
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in readers:
         raise ValueError(f"it has version {version} of the .npy format")
+    try:
+        shape, _, dtype = readers[version](file)
+    except Exception as error:  # Whatever parsers of Python's source raise for damaged headers.
+        found = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(f"its header cannot be read ({found})") from error
+    if min(shape, default=0) < 0:
+        raise ValueError(f"it has the shape {list(shape)}")
     if dtype.hasobject:
         raise ValueError("it holds Python objects")
     return shape, dtype

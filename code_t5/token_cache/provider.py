@@ -20,13 +20,12 @@ from code_t5.token_cache import (
     archai_cache,
     cache_readers,
     provider_build,
-    provider_options,
     reader,
 )
-from code_t5.token_cache.provider_options import Columns, Split
-from code_t5.token_cache.sources import document_source
+from code_t5.token_cache.sources import document_source, row_options
 from code_t5.token_cache.sources.hub_source import DataFiles
 from code_t5.token_cache.sources.row_choice import ValidationSplit
+from code_t5.token_cache.sources.row_options import Columns, Split
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -54,7 +53,7 @@ class FastHfDatasetProvider(cache_readers.CacheReaders):
         tokenizer_name: str | None = None,
         mapping_column_name: Columns = None,
         validation_split: ValidationSplit = None,
-        seed: int = provider_options.DEFAULT_SEED,
+        seed: int = row_options.DEFAULT_SEED,
         num_workers: int = 0,
         use_eos_token: bool = True,
         use_shared_memory: bool = False,
@@ -98,7 +97,7 @@ class FastHfDatasetProvider(cache_readers.CacheReaders):
         tokenizer_name: str | None = None,
         mapping_column_name: Columns = None,
         validation_split: ValidationSplit = None,
-        seed: int = provider_options.DEFAULT_SEED,
+        seed: int = row_options.DEFAULT_SEED,
         num_workers: int = 0,
         use_eos_token: bool = True,
         use_shared_memory: bool = False,
@@ -172,7 +171,7 @@ class FastHfDatasetProvider(cache_readers.CacheReaders):
         tokenizer: Any = None,
         tokenizer_name: str | None = None,
         validation_split: ValidationSplit = None,
-        seed: int = provider_options.DEFAULT_SEED,
+        seed: int = row_options.DEFAULT_SEED,
         num_workers: int = 0,
         use_eos_token: bool = True,
         use_shared_memory: bool = False,
@@ -203,8 +202,11 @@ class FastHfDatasetProvider(cache_readers.CacheReaders):
     @classmethod
     def _make(cls, method: str, arguments: Mapping[str, Any]) -> FastHfDatasetProvider:
         """Opens or builds what one of the methods above was asked for."""
-        cache = provider_build.open_or_build(provider_build.read_request(method, arguments))
-        return cls(cache, use_shared_memory=arguments["use_shared_memory"])
+        request = provider_build.read_request(method, arguments)
+        is_shared = provider_build.read_yes_or_no(
+            arguments["use_shared_memory"], name="use_shared_memory"
+        )
+        return cls(provider_build.open_or_build(request), use_shared_memory=is_shared)
 
     @classmethod
     def from_cache(

@@ -14,15 +14,22 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable, Union
 
+import numpy as np
 from absl import logging
 
 from code_t5 import errors
 from code_t5.storage import manifest
-from code_t5.token_cache import provider_options, reader, tokenizer_choice
+from code_t5.token_cache import reader, tokenizer_choice
 from code_t5.token_cache.building import build, build_plan
-from code_t5.token_cache.building.build import BuildConfig
-from code_t5.token_cache.sources import disk_source, document_source, flcc_source, hub_source
-from code_t5.token_cache.sources.documents import DocumentSource
+from code_t5.token_cache.building.build_config import BuildConfig
+from code_t5.token_cache.sources import (
+    disk_source,
+    document_source,
+    flcc_source,
+    hub_source,
+    row_options,
+)
+from code_t5.token_cache.sources.documents import DocumentSource, NamedSource
 from code_t5.token_cache.sources.hub_source import HubRequest, HubUnreachableError
 from code_t5.token_cache.tokenizer_choice import TokenizerChoice
 from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
@@ -79,16 +86,19 @@ class BuildRequest:
         except HubUnreachableError as error:
             if self.open_fetched is None or (prefers_cache and self.has_cache):
                 raise
-            fetched = self.open_fetched()
+            try:
+                fetched = self.open_fetched()
+            except HubUnreachableError as nothing:
+                # What the Hub itself answered says more than that nothing was fetched.
+                raise error from nothing
             revision = fetched.config["revision"]
             logging.warning("%s; revision %s is read, fetched before", _found(error), revision)
             documents, is_reachable = contextlib.nullcontext(fetched), False
         with documents as source:
-            source.config.update(self.choice.config)
             with tokenizer_choice.stored_tokenizer(
                 self.choice, local_files_only=not is_reachable
             ) as tokenizer:
-                yield source, tokenizer
+                yield NamedSource(source, config=self.choice.config), tokenizer
 
 
 def read_request(method: str, arguments: Mapping[str, Any]) -> BuildRequest:
@@ -112,11 +122,11 @@ def read_request(method: str, arguments: Mapping[str, Any]) -> BuildRequest:
             source.dataset, choice=choice, vocabulary=arguments.get("vocabulary")
         )
         return BuildRequest(choice, config, lambda: contextlib.nullcontext(source))
-    options = provider_options.read_options(
+    options = row_options.read_options(
         mapping_column_name=arguments.get("mapping_column_name"),
         split=arguments.get("split"),
         validation_split=arguments.get("validation_split"),
-        seed=arguments.get("seed", provider_options.DEFAULT_SEED),
+        seed=arguments.get("seed", row_options.DEFAULT_SEED),
     )
     if method == "from_documents":
         open_documents = functools.partial(
@@ -150,19 +160,30 @@ def read_request(method: str, arguments: Mapping[str, Any]) -> BuildRequest:
 
 
 def _read_config(arguments: Mapping[str, Any]) -> BuildConfig:
-    num_workers = arguments.get("num_workers", 0)
-    if isinstance(num_workers, bool) or not isinstance(num_workers, int) or num_workers < 0:
-        raise errors.InputError(
-            f"num_workers is {num_workers!r}; wanted a number of processes, or 0 for one per "
-            "processor; give one"
-        )
     return BuildConfig(
         cache_dir=arguments["cache_dir"],
-        use_eos_token=arguments.get("use_eos_token", True),
-        num_workers=num_workers,
-        overwrite=arguments.get("overwrite", False),
+        use_eos_token=read_yes_or_no(arguments.get("use_eos_token", True), name="use_eos_token"),
+        num_workers=row_options.read_number(
+            arguments.get("num_workers", 0), name="num_workers", at_least=0
+        ),
+        overwrite=read_yes_or_no(arguments.get("overwrite", False), name="overwrite"),
         encoder=arguments.get("encoder"),
     )
+
+
+def read_yes_or_no(value: Any, *, name: str) -> bool:
+    """Returns a bool as Python's own.
+
+    Args:
+      value: What the caller gave.
+      name: Of the argument.
+
+    Raises:
+      InputError: It is no bool.
+    """
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise errors.InputError(f"{name} is {value!r}; wanted True or False; give one of these")
 
 
 def _found(error: errors.CodeT5Error) -> str:
@@ -230,11 +251,7 @@ def _open_unchecked(request: BuildRequest) -> reader.TokenCacheReader:
     differing = build_plan.differing_parts(found, wanted=asked)
     differing += _differing_tokenizer(present, choice)
     if differing:
-        raise errors.ArtifactError(
-            f"{config.path} is there and is not the cache that was asked for: its "
-            f"{'; '.join(differing)}; nothing was written; add overwrite=True (--overwrite) to "
-            "replace it, or give another cache_dir"
-        )
+        raise build_plan.other_cache(config.path, differing)
     for split in present.splits:
         present.split(split)
     return present

@@ -6,11 +6,13 @@ train.tokens[train.offsets[5]:train.offsets[6]]     # the ids of document 5
 train.names(5)                                      # its repository and path
 
 Opening takes the same time whatever the size: the manifest, the headers of the files and the first
-and last offset are read.
+and last offset are read. All arrays of a split are of the cache that was opened: if another has
+been put in its place since, its splits are not opened.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -22,10 +24,12 @@ import numpy as np
 from code_t5 import errors, progress
 from code_t5.storage import fingerprints, manifest
 from code_t5.token_cache import layout, memory_maps
-from code_t5.token_cache.token_split import TokenSplit as TokenSplit
-from code_t5.token_cache.token_split import damaged
+from code_t5.token_cache.token_split import TokenSplit, damaged
 
 PathLike = Union[str, "os.PathLike[str]"]
+
+# What of a manifest says which arrays lie beside it.
+_CONTENT_FIELDS = ("fingerprint", "dtype", "splits", "sha256", "end_of_text_id", "tokenizer")
 
 
 class TokenCacheReader:
@@ -61,10 +65,9 @@ class TokenCacheReader:
                 f"there is no token cache {cache_dir}; wanted a finished one; check the path, or "
                 "run the command that builds it"
             )
-        fields = manifest.read_manifest(
-            self.cache_dir, format_name=layout.FORMAT_NAME, format_version=layout.FORMAT_VERSION
-        )
+        fields = self._read_manifest()
         self._check_fields(fields)
+        self._content = {name: fields.get(name) for name in _CONTENT_FIELDS}
         self.fingerprint: str = fields["fingerprint"]
         self.fingerprint_parts: dict[str, Any] = fields["fingerprint_parts"]
         self.splits: dict[str, dict[str, int]] = fields["splits"]
@@ -74,6 +77,11 @@ class TokenCacheReader:
         self.tokenizer: dict[str, Any] | None = fields.get("tokenizer")
         self.encoder: dict[str, Any] | None = fields.get("encoder")
 
+    def _read_manifest(self) -> dict[str, Any]:
+        return manifest.read_manifest(
+            self.cache_dir, format_name=layout.FORMAT_NAME, format_version=layout.FORMAT_VERSION
+        )
+
     def _check_fields(self, fields: dict[str, Any]) -> None:
         parts, splits = fields.get("fingerprint_parts"), fields.get("splits")
         dtypes = (layout.SMALL_DTYPE.name, layout.LARGE_DTYPE.name)
@@ -82,7 +90,7 @@ class TokenCacheReader:
             "fingerprint_parts": isinstance(parts, dict),
             "dtype": fields.get("dtype") in dtypes,
             "splits": isinstance(splits, dict) and all(map(_is_split, splits.items())),
-            "sha256": isinstance(fields.get("sha256"), dict),
+            "sha256": _are_checksums(fields.get("sha256"), splits=splits),
             "end_of_text_id": _is_id(fields.get("end_of_text_id")),
             "tokenizer": _is_tokenizer(fields.get("tokenizer")),
             "encoder": isinstance(fields.get("encoder", {}), dict),
@@ -94,6 +102,43 @@ class TokenCacheReader:
     def _damaged(self, name: str, found: str) -> errors.ArtifactError:
         return damaged(self.cache_dir / name, found)
 
+    @contextlib.contextmanager
+    def _still_the_same(self) -> Iterator[None]:
+        """Refuses what was opened meanwhile unless it is all of the cache that this one read.
+
+        A cache is put in the place of another by renaming its directory. So if the directory is the
+        same before and after, all that was opened by its path between lies in it.
+        """
+        try:
+            directory = os.open(self.cache_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._replaced() from error
+        try:
+            fields = self._read_manifest()
+            if any(fields.get(name) != value for name, value in self._content.items()):
+                raise self._replaced()
+            yield
+            if not self._is_at_its_path(directory):
+                raise self._replaced()
+        except errors.ArtifactError as error:
+            if self._is_at_its_path(directory):
+                raise
+            raise self._replaced() from error
+        finally:
+            os.close(directory)
+
+    def _is_at_its_path(self, directory: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(directory), os.stat(self.cache_dir))
+        except OSError:
+            return False
+
+    def _replaced(self) -> errors.ArtifactError:
+        return errors.ArtifactError(
+            f"the token cache {self.cache_dir} was removed or made anew since it was opened as "
+            f"{self.fingerprint}; wanted the same; open it again"
+        )
+
     @property
     def config(self) -> dict[str, Any]:
         """What was asked for, by the names of the arguments; empty in caches that do not say.
@@ -104,8 +149,11 @@ class TokenCacheReader:
         sha256 = self.sha256.get(layout.CONFIG_NAME)
         if sha256 is None:
             return {}
+        path = self.cache_dir / layout.CONFIG_NAME
+        if path.exists() and not path.is_file():
+            raise self._damaged(layout.CONFIG_NAME, "is no file")
         content = fingerprints.read_checked_file(
-            self.cache_dir / layout.CONFIG_NAME, sha256=sha256, role="what the cache was asked for"
+            path, sha256=sha256, role="what the cache was asked for"
         )
         config: dict[str, Any] = json.loads(content)
         return config
@@ -121,13 +169,18 @@ class TokenCacheReader:
 
         Raises:
           InputError: There is no such split.
-          ArtifactError: A file is missing, cut short or not what the manifest says.
+          ArtifactError: A file is missing, cut short or not what the manifest says, or another
+            cache has been put in the place of this one since it was opened.
         """
         if name not in self.splits:
             raise errors.InputError(
                 f"the token cache {self.cache_dir} has no split {name!r}; wanted one of "
                 f"{', '.join(sorted(self.splits))}; name one of these"
             )
+        with self._still_the_same():
+            return self._open_split(name)
+
+    def _open_split(self, name: str) -> TokenSplit:
         counts = self.splits[name]
         num_documents, num_tokens = counts["num_documents"], counts["num_tokens"]
         maps = {
@@ -200,7 +253,7 @@ class TokenCacheReader:
             for name, wanted in checksums:
                 path = self.cache_dir / name
                 if not path.is_file():
-                    raise self._damaged(name, "is missing")
+                    raise self._damaged(name, "is missing or no file")
                 found = fingerprints.hash_file(path)
                 if found != wanted:
                     raise self._damaged(name, f"has SHA-256 {found}")
@@ -211,6 +264,16 @@ class TokenCacheReader:
 
 def _is_count(value: object) -> bool:
     return type(value) is int and value >= 0
+
+
+def _are_checksums(value: object, *, splits: Any) -> bool:
+    """Says whether this is of files that lie in a cache, and of no other."""
+    if not isinstance(value, dict) or not isinstance(splits, dict):
+        return False
+    arrays = [f"{split}{array}.npy" for split in splits for array in layout.ARRAYS]
+    return set(value).issubset([*arrays, layout.CONFIG_NAME]) and all(
+        isinstance(sha256, str) for sha256 in value.values()
+    )
 
 
 def _is_split(item: tuple[str, Any]) -> bool:
@@ -229,6 +292,11 @@ def _is_id(value: object) -> bool:
     return value is None or (type(value) is int and 0 <= value <= np.iinfo(layout.LARGE_DTYPE).max)
 
 
+def _stays_in_folder(name: str) -> bool:
+    parts = pathlib.PurePath(name).parts
+    return bool(parts) and ".." not in parts and not os.path.isabs(name) and "\0" not in name
+
+
 def _is_tokenizer(value: object) -> bool:
     """Says whether this is None, or describes files whose names stay in their folder."""
     if not isinstance(value, dict):
@@ -239,5 +307,5 @@ def _is_tokenizer(value: object) -> bool:
         and _is_count(value.get("vocab_size"))
         and isinstance(files, dict)
         and all(isinstance(sha256, str) for sha256 in files.values())
-        and not any(".." in pathlib.PurePath(name).parts or os.path.isabs(name) for name in files)
+        and all(map(_stays_in_folder, files))
     )

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, Union
 import numpy as np
 
 from code_t5 import errors, progress
+from code_t5.storage import manifest
 from code_t5.token_cache import layout, reader
+from code_t5.token_cache.token_split import TokenSplit
 from code_t5.token_cache.tokenizing import tokenizer_files
 from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 
@@ -67,11 +69,13 @@ def verify_cache(cache_dir: PathLike) -> list[DecodedSample]:
             for start in range(0, split.num_tokens, _CHUNK_TOKENS):
                 chunk = split.tokens[start : start + _CHUNK_TOKENS]
                 largest_id = max(largest_id, int(chunk.max()))
+                split.give_back()
                 bar.update(len(chunk))
             _check_largest(cache, split=name, found=largest_id, tokenizer=tokenizer)
-            _check_ends(cache, name=name, split=split)
+            _check_documents(cache, name=name, split=split)
             if tokenizer is not None:
                 samples += _decode(name, split, tokenizer)
+    _check_manifest(cache)
     return samples
 
 
@@ -94,22 +98,49 @@ def _check_largest(
         )
 
 
-def _check_ends(cache: reader.TokenCacheReader, *, name: str, split: reader.TokenSplit) -> None:
-    """Looks whether each document ends with the end of text, where the manifest says so."""
-    if cache.end_of_text_id is None:
-        return
+def _check_manifest(cache: reader.TokenCacheReader) -> None:
+    """Looks whether the manifest is the one that was written, and agrees with itself.
+
+    The first is what newer caches can say; the second is a little of it, for the older.
+    """
+    parts, tokenizer = cache.fingerprint_parts, cache.tokenizer or {}
+    options = parts.get("options")
+    if tokenizer and "tokenizer" in parts and tokenizer.get("identity") != parts["tokenizer"]:
+        raise _damaged(cache, "has a tokenizer that is not the one of its fingerprint")
+    if tokenizer and isinstance(options, dict) and "use_eos_token" in options:
+        wanted = tokenizer.get("eos_id") if options["use_eos_token"] else None
+        if cache.end_of_text_id != wanted:
+            found = cache.end_of_text_id
+            raise _damaged(cache, f"has {found} for its end of text where its options say {wanted}")
+    manifest.check_manifest(cache.cache_dir)
+
+
+def _check_documents(cache: reader.TokenCacheReader, *, name: str, split: TokenSplit) -> None:
+    """Looks whether documents end with the end of text and have the size that the manifest says."""
+    num_bytes = 0
     for start in range(0, split.num_documents, _CHUNK_DOCUMENTS):
-        starts = split.offsets[start : start + _CHUNK_DOCUMENTS]
-        ends = split.offsets[start + 1 : start + 1 + _CHUNK_DOCUMENTS]
-        starts = starts[: len(ends)]
-        is_ended = ends > starts
-        is_ended[is_ended] = split.tokens[ends[is_ended] - 1] == cache.end_of_text_id
-        if not is_ended.all():
-            index = start + int(np.argmin(is_ended))
-            raise _damaged(cache, f"has a document without its end: {index} of {name}")
+        num_bytes += int(split.sizes[start : start + _CHUNK_DOCUMENTS].sum())
+        if cache.end_of_text_id is not None:
+            _check_ends(cache, name=name, split=split, start=start)
+        split.give_back()
+    wanted = cache.splits[name]["num_bytes"]
+    if num_bytes != wanted:
+        raise _damaged(cache, f"has documents of {num_bytes} bytes in {name}, not {wanted}")
 
 
-def _decode(name: str, split: reader.TokenSplit, tokenizer: StoredTokenizer) -> list[DecodedSample]:
+def _check_ends(
+    cache: reader.TokenCacheReader, *, name: str, split: TokenSplit, start: int
+) -> None:
+    offsets = split.offsets[start : start + _CHUNK_DOCUMENTS + 1]
+    is_ended = offsets[1:] > offsets[:-1]
+    last = split.read_rows(offsets[1:][is_ended] - 1, width=1)[:, 0]
+    is_ended[is_ended] = last == cache.end_of_text_id
+    if not is_ended.all():
+        index = start + int(np.argmin(is_ended))
+        raise _damaged(cache, f"has a document without its end: {index} of {name}")
+
+
+def _decode(name: str, split: TokenSplit, tokenizer: StoredTokenizer) -> list[DecodedSample]:
     """Returns the beginning of the document in the middle."""
     if not split.num_documents:
         return []

@@ -21,16 +21,7 @@ _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _LENGTHS = {"inputs": 32, "targets": 32}
 
 
-@pytest.fixture(autouse=True)
-def _registries():
-    """Gives each test registries and a gin configuration of its own."""
-    saved = seqio.TaskRegistry._REGISTRY, seqio.MixtureRegistry._REGISTRY
-    seqio.TaskRegistry._REGISTRY, seqio.MixtureRegistry._REGISTRY = {}, {}
-    with gin.unlock_config():
-        gin.clear_config()
-        yield
-        gin.clear_config()
-    seqio.TaskRegistry._REGISTRY, seqio.MixtureRegistry._REGISTRY = saved
+pytestmark = pytest.mark.usefixtures("own_registries")
 
 
 @pytest.fixture

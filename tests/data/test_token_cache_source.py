@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 
 import listed_token_cache
@@ -8,9 +9,12 @@ import numpy as np
 import pytest
 import seqio
 import small_tokenizer
+import sparse_token_cache
 
 from code_t5 import errors
+from code_t5.data import token_cache_source
 from code_t5.data.token_cache_source import TokenCacheDataSource, read_documents
+from code_t5.token_cache import memory_maps, token_split
 from code_t5.token_cache.provider import FastHfDatasetProvider
 from code_t5.token_cache.reader import TokenCacheReader
 
@@ -145,3 +149,59 @@ def test_a_cache_without_end_of_text_gives_documents_whole(tmp_path):
     assert json.loads((tmp_path / "cache/manifest.json").read_text())["end_of_text_id"] is None
     assert [len(example["targets"]) for example in _examples(source, shuffle=False)] == [2, 1]
     assert source.num_tokens("train") == 3
+
+
+def test_special_tokens_that_a_text_spells_are_unknown_in_a_task(tmp_path):
+    made = listed_token_cache.write_cache(tmp_path / "made", [[5, 0, 6, 1], [1, 2, 0]])
+    examples = _examples(TokenCacheDataSource(made, find_shift=lambda: 0), shuffle=False)
+    assert [example["targets"].tolist() for example in examples] == [[5, 2, 6, 2], [2, 2, 2]]
+    as_they_are = _examples(TokenCacheDataSource(made), shuffle=False)
+    assert [example["targets"].tolist() for example in as_they_are] == [[5, 0, 6, 1], [1, 2, 0]]
+    shifted = _examples(TokenCacheDataSource(made, find_shift=lambda: 3), shuffle=False)
+    assert shifted[1]["targets"].tolist() == [4, 5, 3]
+
+
+def test_a_cache_that_was_made_anew_is_refused_by_a_source_and_its_copies(tmp_path):
+    made = listed_token_cache.write_cache(tmp_path / "made")
+    other = listed_token_cache.write_cache(tmp_path / "other", [[7]], made_from="another list")
+    source, unread = TokenCacheDataSource(made), TokenCacheDataSource(made)
+    assert len(_examples(source)) == 3
+    content = pickle.dumps(source)
+    os.rename(made, tmp_path / "old")
+    os.rename(other, made)
+    with pytest.raises(errors.ArtifactError, match="made anew since"):
+        source.get_dataset("train")
+    copied = pickle.loads(content)  # noqa: S301
+    with pytest.raises(errors.ArtifactError, match="since it was opened as .*start the program"):
+        copied.get_dataset("train")
+    assert len(_examples(unread)) == 1
+
+
+def test_documents_beyond_32_bits_are_read(tmp_path):
+    folder = sparse_token_cache.write_cache(
+        tmp_path / "cache",
+        num_tokens=2**32 + 10,
+        ends=[2**31 - 2, 2**31 + 2, 2**32 - 1, 2**32 + 2, 2**32 + 10],
+        pieces={2**31 - 2: [1, 2, 3, 4], 2**32 - 1: [5, 6, 7, 8]},
+    )
+    shard = seqio.ShardInfo(1, 2)
+    examples = _examples(TokenCacheDataSource(folder), shuffle=False, shard_info=shard)
+    assert [example["targets"].tolist() for example in examples] == [[1, 2, 3, 4], [5, 6, 7]]
+    split = TokenCacheReader(folder).split("train")
+    last = read_documents(split, documents=np.array([4]))
+    assert last.row(0).tolist() == [8] + [0] * 7
+
+
+def test_what_was_read_of_a_large_file_is_given_back(tmp_path, monkeypatch):
+    made = listed_token_cache.write_cache(tmp_path / "made", [[5] * 10] * 200)
+    monkeypatch.setattr(memory_maps, "RESIDENT_BYTES", 100)
+    given_back = []
+    monkeypatch.setattr(
+        token_split.TokenSplit, "give_back", lambda split: given_back.append(split.split_name)
+    )
+    # 200 documents of 10 ids of 8 bytes, 64 documents a call.
+    for limit, num_times in ((64 * 80 - 1, 3), (64 * 80, 2), (200 * 80, 0)):
+        monkeypatch.setattr(token_cache_source, "_RESIDENT_BYTES", limit)
+        given_back.clear()
+        assert len(_examples(TokenCacheDataSource(made), shuffle=False)) == 200
+        assert len(given_back) == num_times

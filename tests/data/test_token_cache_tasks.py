@@ -16,16 +16,7 @@ _LENGTHS = {"inputs": 32, "targets": 32}
 _TEXTS = [f"def f{number}(x):\n    return x + {number}\n" for number in range(40)]
 
 
-@pytest.fixture(autouse=True)
-def _registries():
-    """Gives each test registries and a gin configuration of its own."""
-    saved = seqio.TaskRegistry._REGISTRY, seqio.MixtureRegistry._REGISTRY
-    seqio.TaskRegistry._REGISTRY, seqio.MixtureRegistry._REGISTRY = {}, {}
-    with gin.unlock_config():
-        gin.clear_config()
-        yield
-        gin.clear_config()
-    seqio.TaskRegistry._REGISTRY, seqio.MixtureRegistry._REGISTRY = saved
+pytestmark = pytest.mark.usefixtures("own_registries")
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +123,25 @@ def test_unlike_tokenizers_are_not_mixed(cache_dir, small_data_dir, tmp_path):
     gin.parse_config("mix/mixture.members = ['toy_prefix_lm', 'small_prefix_lm']")
     with pytest.raises(errors.VocabularyMismatchError, match="mixes unlike vocabularies"):
         gin_mixtures.mixture_name("mix")
+
+
+def test_caches_of_two_tokenizers_are_not_mixed(cache_dir, tmp_path):
+    FastHfDatasetProvider.from_documents(
+        {"train": _TEXTS, "validation": _TEXTS[:4]},
+        tokenizer=small_tokenizer.hugging_face_tokenizer(num_unused=1),
+        cache_dir=tmp_path / "cache",
+        num_workers=1,
+    )
+    _bind(cache_dir)
+    _bind(tmp_path / "cache", "other")
+    gin.parse_config("mix/mixture.members = ['toy_prefix_lm', 'other_prefix_lm']")
+    with pytest.raises(errors.VocabularyMismatchError) as refused:
+        gin_mixtures.register_gin_mixtures(["mix"])
+    message = str(refused.value)
+    assert message.startswith("the mixture mix mixes unlike vocabularies: toy_prefix_lm has ")
+    assert str(cache_dir) in message
+    assert str(tmp_path / "cache") in message
+    assert "\n" not in message
 
 
 def test_a_cache_of_a_data_set_holds_the_documents_of_its_own_task(small_data_dir, tmp_path):

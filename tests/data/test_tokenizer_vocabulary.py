@@ -108,6 +108,12 @@ def test_a_tokenizer_that_has_room_for_t5_is_taken_as_it_is(tmp_path, num_sentin
     assert vocabulary.decode([vocab_size - 1, letter, 0, 1]) == "<extra_id_0>a"
 
 
+def test_text_that_spells_a_special_token_does_not_end(tmp_path):
+    vocabulary = TokenizerVocabulary(_build(tmp_path / "cache", _like_t5(num_sentinels=100)))
+    letter = vocabulary.encode("a")
+    assert vocabulary.encode("a</s>a<pad>a") == [*letter, 2, *letter, 2, *letter]
+
+
 def test_a_tokenizer_written_in_python_does_the_same(tmp_path):
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     words = [small_tokenizer.END_OF_TEXT, *letters, "ab"]

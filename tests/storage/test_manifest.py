@@ -25,7 +25,28 @@ def test_golden_bytes(tmp_path):
     assert (tmp_path / "manifest.json").read_text() == (
         '{\n  "format_name": "a",\n  "format_version": 1\n}\n'
     )
-    assert (tmp_path / "COMPLETED").read_bytes() == b""
+    assert (tmp_path / "COMPLETED").read_text() == (
+        "85ac327a222594a8cb28bf879e079e23c17df8c40a74bddae3e348cc7715ea47\n"
+    )
+
+
+def test_manifest_that_was_changed_is_noticed(tmp_path):
+    manifest.write_manifest(tmp_path, _FIELDS)
+    manifest.check_manifest(tmp_path)
+    path = tmp_path / "manifest.json"
+    path.write_text(path.read_text().replace("thing", "thong"))
+    with pytest.raises(errors.ArtifactError, match="manifest.json has SHA-256 .*was written back"):
+        manifest.check_manifest(tmp_path)
+    # As older artefacts have it.
+    (tmp_path / "COMPLETED").write_bytes(b"")
+    manifest.check_manifest(tmp_path)
+    (tmp_path / "COMPLETED").write_bytes(b"\xff\n\xff" * 1000)
+    with pytest.raises(errors.ArtifactError, match="manifest.json has SHA-256") as caught:
+        manifest.check_manifest(tmp_path)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 1000
+    (tmp_path / "COMPLETED").unlink()
+    with pytest.raises(errors.ArtifactError, match="COMPLETED: No such file.*run the command"):
+        manifest.check_manifest(tmp_path)
 
 
 @pytest.mark.parametrize("missing", ["COMPLETED", "manifest.json"])

@@ -7,6 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
+import sparse_token_cache
 
 from code_t5 import errors
 from code_t5.token_cache import FastHfDatasetProvider, archai_cache
@@ -101,6 +102,18 @@ def test_what_is_no_array_of_ids_is_refused(folder, damage):
         FastHfDatasetProvider.from_cache(folder, trust_pickle=True)
 
 
+def test_negative_ids_are_refused_by_their_place(folder, monkeypatch):
+    monkeypatch.setattr(archai_cache, "_CHECKED_IDS", 4)
+    tokens = np.arange(10, dtype=np.int32)
+    np.save(folder / "train.npy", tokens)
+    provider = FastHfDatasetProvider.from_cache(folder, trust_pickle=True)
+    assert provider.cache.split("train").tokens.tolist() == list(range(10))
+    tokens[9] = -1
+    np.save(folder / "train.npy", tokens)
+    with pytest.raises(errors.ArtifactError, match="train.npy holds the id -1 at 9"):
+        FastHfDatasetProvider.from_cache(folder, trust_pickle=True)
+
+
 def test_unreadable_pickle_is_one_line(folder):
     (folder / "tokenizer.pkl").write_bytes(b"no pickle")
     provider = FastHfDatasetProvider.from_cache(folder, trust_pickle=True)
@@ -125,3 +138,17 @@ def test_folder_with_a_manifest_is_no_cache_of_archai(folder):
     assert not archai_cache.is_archai_cache(folder)
     with pytest.raises(errors.ArtifactError):
         FastHfDatasetProvider.from_cache(folder)
+
+
+def test_ids_beyond_32_bits_are_read(folder):
+    sparse_token_cache.write_sparse(
+        folder / "train.npy",
+        dtype="<u2",
+        length=2**32 + 100,
+        pieces={2**31 - 1: [1, 2, 3], 2**32 - 1: [4, 5]},
+    )
+    cache = FastHfDatasetProvider.from_cache(folder, trust_pickle=True)
+    train = cache.get_train_dataset(seq_len=8)
+    assert len(train) == 2**29 + 12
+    assert train[2**28 - 1][1].tolist() == [0] * 6 + [1, 2]
+    assert train[2**29 - 1][0].tolist() == [0] * 7 + [4]

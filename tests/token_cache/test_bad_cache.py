@@ -5,42 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 
 import numpy as np
 import pytest
-import small_tokenizer
 from refusals import assert_refused, content
 
 from code_t5.token_cache import FastHfDatasetProvider, layout, verify
 from code_t5.token_cache.sharing import free_memory
-
-DOCUMENTS = {
-    "train": [f"a warm film about number {number}" for number in range(40)],
-    "validation": ["the plot is thin", "the jokes are tired"],
-}
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return small_tokenizer.hugging_face_tokenizer()
-
-
-@pytest.fixture(scope="module")
-def built_dir(tmp_path_factory, tokenizer):
-    cache_dir = tmp_path_factory.mktemp("built") / "cache"
-    FastHfDatasetProvider.from_documents(
-        DOCUMENTS, tokenizer=tokenizer, cache_dir=cache_dir, num_workers=1
-    )
-    return cache_dir
-
-
-@pytest.fixture
-def cache_dir(built_dir, tmp_path):
-    """A finished cache that a test may damage."""
-    shutil.copytree(built_dir, tmp_path / "cache")
-    return tmp_path / "cache"
-
 
 # Files of the cache that were cut short or changed.
 
@@ -124,12 +95,12 @@ def _change_manifest(cache_dir, **fields):
     path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
 
 
-def test_cache_of_a_newer_format_says_so(cache_dir, tokenizer):
+def test_cache_of_a_newer_format_says_so(cache_dir, tokenizer, small_documents):
     _change_manifest(cache_dir, format_version=2)
     assert_refused(lambda: _use(cache_dir), match="version 2.*version 1")
     assert_refused(
         lambda: FastHfDatasetProvider.from_documents(
-            DOCUMENTS, tokenizer=tokenizer, cache_dir=cache_dir
+            small_documents, tokenizer=tokenizer, cache_dir=cache_dir
         ),
         match="version 2",
         unchanged=cache_dir.parent,

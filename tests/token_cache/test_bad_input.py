@@ -13,32 +13,7 @@ from refusals import assert_refused, content
 
 from code_t5.token_cache import FastHfDatasetProvider
 
-DOCUMENTS = {
-    "train": [f"a warm film about number {number}" for number in range(40)],
-    "validation": ["the plot is thin", "the jokes are tired"],
-}
 _TEXTS = ["one two", "three", "four five six"]
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return small_tokenizer.hugging_face_tokenizer()
-
-
-@pytest.fixture(scope="module")
-def built_dir(tmp_path_factory, tokenizer):
-    cache_dir = tmp_path_factory.mktemp("built") / "cache"
-    FastHfDatasetProvider.from_documents(
-        DOCUMENTS, tokenizer=tokenizer, cache_dir=cache_dir, num_workers=1
-    )
-    return cache_dir
-
-
-@pytest.fixture
-def cache_dir(built_dir, tmp_path):
-    """A finished cache that a test may damage."""
-    shutil.copytree(built_dir, tmp_path / "cache")
-    return tmp_path / "cache"
 
 
 # A column that is not there, or holds other than text.
@@ -171,11 +146,20 @@ def test_split_that_is_not_there_lists_those_that_are(rows, tokenizer, cache_dir
     )
 
 
-@pytest.mark.parametrize("split", ["train[:10", "train[a:b]", "train[:500%]", "", "train[5:2]"])
-def test_split_that_cannot_be_read_is_refused(rows, tokenizer, cache_dir, split):
+@pytest.mark.parametrize(
+    ("split", "match"),
+    [
+        ("train[:10", r"split expression 'train\[:10' cannot be read"),
+        ("train[a:b]", r"split expression 'train\[a:b\]' cannot be read"),
+        ("train[:500%]", r"split expression 'train\[:500%\]' cannot be read"),
+        ("", "split expression '' names no split"),
+        ("train[5:2]", "split 'train' .* is empty"),
+    ],
+)
+def test_split_that_cannot_be_read_is_refused(rows, tokenizer, cache_dir, split, match):
     assert_refused(
         _from_disk(rows, tokenizer, cache_dir, split=split, overwrite=True),
-        match="split",
+        match=match,
         unchanged=cache_dir.parent,
     )
 
@@ -189,13 +173,13 @@ def test_split_that_cannot_be_read_is_refused(rows, tokenizer, cache_dir, split)
         ({"train": ["a"], "a/b": ["c"]}, "'a/b'.*letters, digits"),
         ("one text", "documents of 'train' are a str; wanted an iterable"),
         (b"one text", "documents of 'train' are a bytes; wanted an iterable"),
-        ([1, 2], "int"),
-        (["a", None], "NoneType"),
-        ([b"\xff"], "UTF-8"),
-        (["\ud800"], "UTF-8|surrogate"),
+        ([1, 2], "document 0 is a int; wanted str or bytes"),
+        (["a", None], "document 1 is a NoneType; wanted str or bytes"),
+        ([b"\xff"], r"document 0 is no valid Unicode \(invalid start byte\)"),
+        (["\ud800"], r"document 0 is no valid Unicode \(surrogates not allowed\)"),
         (iter([]), "split 'train' has no documents"),
-        (7, "int"),
-        ({"train": 7}, "int"),
+        (7, "documents of 'train' are a int; wanted an iterable"),
+        ({"train": 7}, "documents of 'train' are a int; wanted an iterable"),
     ],
 )
 def test_documents_that_are_none_are_refused(tokenizer, cache_dir, documents, match):
@@ -235,9 +219,17 @@ def test_ids_beyond_16_bits_get_32(tmp_path):
     assert tokens[0] > 70_000
 
 
-# The library itself loses what it saves of the first.
-@pytest.mark.parametrize("token_id", [2**32 - 1, 2**32, 2**40, -1])
-def test_tokenizer_with_an_id_beyond_32_bits_is_refused(tmp_path, cache_dir, token_id):
+@pytest.mark.parametrize(
+    ("token_id", "match"),
+    [
+        # The library itself loses what it saves of this one.
+        (2**32 - 1, "saves give other ids than it does"),
+        (2**32, "4294967296.*u32"),
+        (2**40, "1099511627776.*u32"),
+        (-1, "-1.*u32"),
+    ],
+)
+def test_tokenizer_with_an_id_beyond_32_bits_is_refused(tmp_path, cache_dir, token_id, match):
     folder = tmp_path / "tokenizer"
     small_tokenizer.hugging_face_tokenizer().save_pretrained(folder)
     path = folder / "tokenizer.json"
@@ -248,7 +240,7 @@ def test_tokenizer_with_an_id_beyond_32_bits_is_refused(tmp_path, cache_dir, tok
         lambda: FastHfDatasetProvider.from_documents(
             ["ab"], tokenizer_name=str(folder), cache_dir=cache_dir, overwrite=True
         ),
-        match="tokenizer",
+        match=match,
         unchanged=tmp_path,
     )
 
@@ -260,17 +252,16 @@ def test_tokenizer_with_an_id_beyond_32_bits_is_refused(tmp_path, cache_dir, tok
     ("options", "match"),
     [
         ({"validation_split": 1.5}, "validation_split is 1.5"),
-        ({"validation_split": 0}, "validation_split is 0"),
         ({"validation_split": -3}, "validation_split is -3"),
         ({"validation_split": "some"}, "validation_split is 'some'"),
         ({"validation_split": float("nan")}, "validation_split is nan"),
         ({"validation_split": True}, "validation_split is True"),
-        ({"validation_split": 3}, "3"),
+        ({"validation_split": 3}, "validation_split is 3, 3 of the 3 documents of train"),
         ({"seed": "x"}, "seed is 'x'"),
-        ({"num_workers": -1}, "num_workers"),
+        ({"num_workers": -1}, "num_workers is -1"),
         ({"tokenizer": None}, "no tokenizer"),
         ({"tokenizer_name": "gpt2"}, "tokenizer and tokenizer_name"),
-        ({"tokenizer": "gpt2"}, "str"),
+        ({"tokenizer": "gpt2"}, "the tokenizer is a str"),
         ({"tokenizer": None, "tokenizer_name": "no/such-tokenizer"}, "no/such-tokenizer"),
         ({"tokenizer": None, "tokenizer_name": "/no/such/folder"}, "/no/such/folder"),
         ({"mapping_column_name": []}, "mapping_column_name"),
@@ -284,6 +275,43 @@ def test_argument_that_does_not_do_is_named(rows, tokenizer, cache_dir, options,
             rows, cache_dir=cache_dir, overwrite=True, **options
         ),
         match=re.escape(match),
+        unchanged=cache_dir.parent,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        (None, "cache_dir is None"),
+        ("", "cache_dir is empty"),
+        ("a\0b", r"cache_dir is '.*x00b' \(embedded null byte\)"),
+        ("x" * 300, "File name too long"),
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_cache_dir_that_cannot_be_is_refused(
+    tmp_path, monkeypatch, tokenizer, name, match, overwrite
+):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(
+        lambda: FastHfDatasetProvider.from_documents(
+            ["ab"], tokenizer=tokenizer, cache_dir=name, overwrite=overwrite, num_workers=1
+        ),
+        match=match,
+        unchanged=tmp_path,
+    )
+
+
+@pytest.mark.parametrize("name", ["embeddings.npy", "tokenizer/mine.json", "notes/mine.txt"])
+def test_overwriting_never_removes_what_no_cache_wrote(cache_dir, tokenizer, name):
+    path = cache_dir / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("years of work")
+    assert_refused(
+        lambda: FastHfDatasetProvider.from_documents(
+            ["ab"], tokenizer=tokenizer, cache_dir=cache_dir, overwrite=True, num_workers=1
+        ),
+        match=f"holds '{name}'",
         unchanged=cache_dir.parent,
     )
 
@@ -313,7 +341,7 @@ def test_data_set_whose_file_was_cut_short_is_refused(rows, tokenizer, tmp_path)
     path.write_bytes(path.read_bytes()[:-400])
     assert_refused(
         _from_disk(rows, tokenizer, tmp_path / "cache"),
-        match="rows",
+        match="rows cannot be loaded .*; wanted the whole folder",
         unchanged=tmp_path,
     )
 
@@ -330,7 +358,7 @@ def _from_hub(name, tokenizer, cache_dir, **options):
         ('{"text": "a"}\n{"text": "b"}\n', {"mapping_column_name": "body"}, "no column 'body'"),
         ('{"text": 1}\n', {"mapping_column_name": "text"}, "is int64.*wanted text"),
         ('{"text": "a"\n', {"mapping_column_name": "text"}, "cannot be loaded"),
-        ("", {"mapping_column_name": "text"}, "json"),
+        ("", {"mapping_column_name": "text"}, "json cannot be loaded"),
         ('{"text": "a"}\n', {"split": "dev", "mapping_column_name": "text"}, "no split 'dev'"),
     ],
 )

@@ -104,7 +104,9 @@ def test_no_room_on_the_disk_is_one_line_and_the_same_command_goes_on(folder):
     flags = ["--split=train", "--overwrite", "--nouse_eos_token"]
     # Room for the tokenizer's files, and not for the tokens.
     done = _run(folder, *flags, limit_bytes=8000)
-    _assert_one_line(done, "no room on the disk", str(folder / "cache"), "it goes on")
+    _assert_one_line(
+        done, "no room on the disk", str(folder / "cache"), "wanted about 0.1 MB", "it goes on"
+    )
     assert content(folder / "cache") == before
     done = _run(folder, *flags)
     assert done.returncode == 0, done.stderr

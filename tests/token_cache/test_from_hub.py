@@ -254,6 +254,46 @@ def test_hub_that_is_out_of_order_costs_a_warning(place):
     assert len([line for line in ended.stderr.splitlines() if "was not checked" in line]) == 1
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_what_the_hub_answered_is_said_if_there_is_nothing_else(tmp_path, status):
+    place = _Place(tmp_path)
+    with fake_hub.serve() as hub:
+        small_hub.fill(hub)
+        hub.fail("/api/datasets/", status=status, times=9)
+        ((kind, text),) = place.ask({}, hub=hub).output
+    assert kind == "HubUnreachableError" and f"status {status} at {hub.url}" in text, text
+    assert "\n" not in text
+
+
+# The libraries try again for half a minute where a server is out of order.
+@pytest.mark.parametrize("kind", ["cut", pytest.param("fail", marks=pytest.mark.slow)])
+def test_a_download_that_breaks_off_goes_on_when_it_is_asked_for_again(tmp_path, kind):
+    place = _Place(tmp_path)
+    with fake_hub.serve() as hub:
+        small_hub.fill(hub)
+        if kind == "cut":
+            hub.cut("/lfs/", after_bytes=100, times=99)
+        else:
+            hub.fail("sst2/train-00001", status=503, times=99)
+        ((error, text),) = place.ask({}, hub=hub).output
+        assert error == "HubBrokenOffError" and "run the same command again" in text, text
+        assert "\n" not in text
+        assert not place.cache.exists()
+        hub.forget_faults()
+        ended = place.ask({}, hub=hub)
+    assert ended.output[0][1] == len(_expected_ids("train"))
+
+
+def test_names_that_cannot_be_are_one_line_without_the_hub(tmp_path):
+    place = _Place(tmp_path)
+    with fake_hub.serve() as hub:
+        pass
+    script = ASK.replace('"glue"', '"../../glue"')
+    for more in ({}, {"HF_HUB_OFFLINE": "1"}):
+        ((kind, text),) = place.run(script, "{}", hub=hub, **more).output
+        assert kind == "InputError" and "../../glue" in text and "\n" not in text, text
+
+
 def test_offline_mode_builds_from_what_was_fetched_before(made, place):
     offline = {"HF_HUB_OFFLINE": "1"}
     other = {"cache_dir": "cache/other"}

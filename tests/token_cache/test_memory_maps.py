@@ -152,3 +152,34 @@ def test_offsets_of_large_files_are_given_back(tmp_path, monkeypatch):
     monkeypatch.setattr(split.maps[layout.OFFSETS], "give_back", lambda: given_back.append(1))
     found.segments(np.array([5, 6]))
     assert given_back == [1]
+
+
+def test_any_flipped_byte_of_a_header_is_a_value_error(path, tmp_path):
+    content = path.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for place in range(128):
+        for value in {0, ord("'"), ord("("), ord("["), ord("-"), *rng.integers(256, size=8)}:
+            changed = bytearray(content)
+            changed[place] = value
+            (tmp_path / "b.npy").write_bytes(changed)
+            try:
+                memory_maps.MappedArray(tmp_path / "b.npy")
+            except ValueError as error:
+                assert "\n" not in str(error)
+                refused += 1
+    assert refused > 500
+
+
+def test_what_is_no_regular_file_is_refused_at_once(path, tmp_path):
+    (tmp_path / "link.npy").symlink_to(path)
+    with pytest.raises(ValueError, match="it is a symbolic link"):
+        memory_maps.MappedArray(tmp_path / "link.npy")
+    os.mkfifo(tmp_path / "pipe.npy")
+    with pytest.raises(ValueError, match="it is no regular file"):
+        memory_maps.MappedArray(tmp_path / "pipe.npy")
+    (tmp_path / "folder.npy").mkdir()
+    with pytest.raises(ValueError, match="it is no regular file"):
+        memory_maps.MappedArray(tmp_path / "folder.npy")
+    with pytest.raises(ValueError, match="it is no regular file"):
+        memory_maps.MappedArray("/dev/zero")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import http.server
 import inspect
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 import datasets
 import numpy as np
@@ -180,6 +184,49 @@ def test_from_hub_reads_files_by_a_reader(tokenizer, tmp_path, monkeypatch):
     assert provider.cache.split("train").tokens.tolist() == _ids(tokenizer, ["one", "two"])
 
 
+@contextlib.contextmanager
+def _served(folder):
+    """Yields where a web server on loopback gives the files of a folder, with a version of each."""
+
+    class _Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+        def end_headers(self):
+            self.send_header("ETag", '"1"')
+            super().end_headers()
+
+    handler = functools.partial(_Handler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_secrets_of_addresses_are_not_kept_in_the_cache(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path / "datasets"))
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config, "DOWNLOADED_DATASETS_PATH", tmp_path / "downloads")
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www/x.json").write_text('{"text": "abc"}\n')
+    with _served(tmp_path / "www") as host:
+        provider = FastHfDatasetProvider.from_hub(
+            "json",
+            data_files=f"http://{host}/x.json?token=SECRET",
+            tokenizer=tokenizer,
+            num_workers=1,
+            cache_dir=tmp_path / "cache",
+        )
+    assert provider.cache.split("train").tokens.tolist() == _ids(tokenizer, ["abc"])
+    files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert not [path.name for path in files if b"SECRET" in path.read_bytes()]
+    assert f"http://{host}/x.json?hidden=" in provider.cache.config["data_files"]
+
+
 def test_from_flcc_encodes_with_the_data_sets_own_vocabulary(small_data_dir, tmp_path):
     from code_t5.encoding import token_model
 
@@ -229,6 +276,7 @@ def test_missing_cache_is_one_line(tmp_path):
 
 _UNGUARDED = """
 import sys
+import threading
 from small_tokenizer import hugging_face_tokenizer
 from code_t5.token_cache import FastHfDatasetProvider
 

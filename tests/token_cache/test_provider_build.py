@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
+import numpy as np
 import pytest
 import small_tokenizer
 from arrow_files import write_arrow
 
 from code_t5 import errors
 from code_t5.token_cache import provider_build
-from code_t5.token_cache.sources import arrow_source, hub_source
+from code_t5.token_cache.building import build
+from code_t5.token_cache.sources import arrow_source, hub_source, row_options
 from code_t5.token_cache.sources.hub_source import HubUnreachableError
+from code_t5.token_cache.tokenizer_choice import TokenizerChoice
 
 COMMIT, NEWER = "a" * 40, "b" * 40
 
@@ -155,3 +159,62 @@ def test_both_or_neither_tokenizer_is_refused(hub, ask):
     with pytest.raises(errors.InputError, match="got tokenizer and tokenizer_name"):
         ask(tokenizer_name="gpt2")
     assert not hub.reads
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"use_eos_token": "no"}, "use_eos_token is 'no'; wanted True or False"),
+        ({"use_eos_token": 0}, "use_eos_token is 0; wanted True or False"),
+        ({"overwrite": "yes"}, "overwrite is 'yes'; wanted True or False"),
+        ({"num_workers": -1}, "num_workers is -1; wanted a whole number of 0 or more"),
+        ({"num_workers": True}, "num_workers is True; wanted a whole number"),
+        ({"num_workers": 1.5}, "num_workers is 1.5; wanted a whole number"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(hub, ask, changes, match):
+    with pytest.raises(errors.InputError, match=match):
+        ask(**changes)
+    assert not hub.reads
+
+
+def test_arguments_of_numpy_ask_for_the_same(hub, ask):
+    first = ask(seed=3, validation_split=0.5)
+    changed = ask(
+        seed=np.int64(3),
+        validation_split=np.float32(0.5),
+        use_eos_token=np.bool_(True),
+        overwrite=np.bool_(False),
+        num_workers=np.int64(1),
+    )
+    assert changed.fingerprint == first.fingerprint
+    assert hub.reads == 1
+
+
+def test_a_source_is_left_as_it_is(hub, tokenizer, tmp_path):
+    made = []
+
+    def open_source():
+        request = hub_source.HubRequest("a/b")
+        options = row_options.read_options(
+            mapping_column_name=None, split=None, validation_split=None, seed=1
+        )
+        made.append(hub.open(request, options=options))
+        return contextlib.nullcontext(made[0])
+
+    request = provider_build.BuildRequest(
+        TokenizerChoice(tokenizer), build.BuildConfig(tmp_path / "cache"), open_source
+    )
+    with request.opened() as (source, _):
+        assert source.config == {**made[0].config, "tokenizer_name": None}
+        assert source.fingerprint_parts == made[0].fingerprint_parts
+    assert "tokenizer_name" not in made[0].config
+
+
+def test_what_the_hub_answered_is_said_if_nothing_was_fetched(hub, ask, monkeypatch):
+    def refuse(request, *, options, is_reachable=True):
+        raise HubUnreachableError("status 503" if is_reachable else "nothing was fetched")
+
+    monkeypatch.setattr(hub_source, "open_hub_source", refuse)
+    with pytest.raises(HubUnreachableError, match="status 503"):
+        ask()

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import resource
+import shutil
 
+import listed_token_cache
 import numpy as np
 import pytest
 import small_token_cache
@@ -11,7 +14,7 @@ import sparse_token_cache
 
 from code_t5 import errors
 from code_t5.storage import fingerprints
-from code_t5.token_cache import layout, reader, token_split
+from code_t5.token_cache import layout, memory_maps, reader, token_split
 
 
 @pytest.fixture
@@ -336,3 +339,130 @@ def test_tokens_beyond_32_bits_are_read(tmp_path):
     assert _ids(train, 2).tolist() == [7, 8, 9]
     assert len(_ids(train, 1)) == 2**31 - 1
     assert train.names(2) == ("r", "2")
+
+
+def _replace(cache_dir, other):
+    """Puts another cache in the place of one, as a build does."""
+    cache_dir.rename(cache_dir.with_name("old"))
+    other.rename(cache_dir)
+
+
+def test_splits_of_a_cache_that_was_made_anew_are_refused(tmp_path):
+    made = listed_token_cache.write_cache(tmp_path / "a")
+    other = listed_token_cache.write_cache(tmp_path / "b", [[1, 2], [3]], made_from="other")
+    opened = reader.TokenCacheReader(made)
+    before = opened.split("train")
+    _replace(made, other)
+    with pytest.raises(errors.ArtifactError, match="made anew since .*; open it again") as caught:
+        opened.split("train")
+    _assert_one_line(caught)
+    # What was open stays whole.
+    assert before.tokens[before.offsets[0]] == 100
+    assert reader.TokenCacheReader(made).split("train").tokens.tolist() == [1, 2, 3]
+    shutil.rmtree(made)
+    with pytest.raises(errors.ArtifactError, match="was removed or made anew"):
+        opened.split("train")
+
+
+def test_same_cache_made_anew_is_opened_still(tmp_path):
+    made = listed_token_cache.write_cache(tmp_path / "a")
+    opened = reader.TokenCacheReader(made)
+    _replace(made, listed_token_cache.write_cache(tmp_path / "b"))
+    assert opened.split("train").tokens[0] == 100
+
+
+@pytest.mark.parametrize("num_opened", range(6))
+def test_arrays_of_two_builds_are_never_mixed(tmp_path, monkeypatch, num_opened):
+    made = listed_token_cache.write_cache(tmp_path / "a")
+    # As many documents and tokens, so that no size gives it away.
+    documents = [[7] * len(document) for document in listed_token_cache.DOCUMENTS]
+    other = listed_token_cache.write_cache(tmp_path / "b", documents, made_from="other")
+    opened = reader.TokenCacheReader(made)
+    original, calls = memory_maps.MappedArray, []
+
+    def open_and_replace(path):
+        if len(calls) == num_opened:
+            _replace(made, other)
+        calls.append(path)
+        return original(path)
+
+    monkeypatch.setattr(memory_maps, "MappedArray", open_and_replace)
+    if num_opened == 5:
+        assert opened.split("train").tokens[0] == 100
+        return
+    with pytest.raises(errors.ArtifactError, match="made anew since"):
+        opened.split("train")
+
+
+def test_what_is_missing_because_the_cache_was_replaced_says_so(tmp_path, monkeypatch):
+    made = listed_token_cache.write_cache(tmp_path / "a")
+    opened = reader.TokenCacheReader(made)
+
+    def lose(path):
+        shutil.rmtree(made)
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(memory_maps, "MappedArray", lose)
+    with pytest.raises(errors.ArtifactError, match="was removed or made anew"):
+        opened.split("train")
+
+
+@pytest.mark.parametrize(
+    ("name", "sha256"),
+    [
+        ("../outside", "0" * 64),
+        ("/dev/zero", "0" * 64),
+        ("other.npy", "0" * 64),
+        ("tokenizer/tokenizer.json", "0" * 64),
+        ("train.npy", 5),
+        ("train.npy", None),
+    ],
+)
+def test_checksums_are_of_files_of_the_cache_alone(cache_dir, name, sha256):
+    path = cache_dir / "manifest.json"
+    fields = json.loads(path.read_text())
+    fields["sha256"][name] = sha256
+    path.write_text(json.dumps(fields))
+    with pytest.raises(errors.ArtifactError, match="has no usable sha256") as caught:
+        reader.TokenCacheReader(cache_dir)
+    _assert_one_line(caught)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_arrays_that_are_no_files_are_refused_at_once(cache_dir, tmp_path, kind):
+    path = cache_dir / "train.offsets.npy"
+    path.rename(tmp_path / "moved.npy")
+    if kind == "link":
+        path.symlink_to(tmp_path / "moved.npy")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    opened = reader.TokenCacheReader(cache_dir)
+    with pytest.raises(errors.ArtifactError, match=r"train.offsets.npy cannot be opened \(it is"):
+        opened.split("train")
+    with pytest.raises(errors.ArtifactError, match="train.offsets.npy"):
+        opened.verify()
+
+
+def test_configuration_that_is_a_pipe_is_refused_at_once(tmp_path):
+    made = small_token_cache.write_cache(tmp_path)
+    fields = json.loads((made / "manifest.json").read_text())
+    fields["sha256"]["config.json"] = "0" * 64
+    (made / "manifest.json").write_text(json.dumps(fields))
+    os.mkfifo(made / "config.json")
+    opened = reader.TokenCacheReader(made)
+    with pytest.raises(errors.ArtifactError, match="config.json is no file"):
+        _ = opened.config
+    with pytest.raises(errors.ArtifactError, match="config.json is missing or no file"):
+        opened.verify()
+
+
+@pytest.mark.parametrize("name", ["", ".", "../a", "a/../../b", "/etc/hostname", "a\0b"])
+def test_files_of_a_tokenizer_stay_in_their_folder(cache_dir, name):
+    path = cache_dir / "manifest.json"
+    fields = json.loads(path.read_text())
+    fields["tokenizer"] = {"kind": "hugging_face", "vocab_size": 5, "files": {name: "0" * 64}}
+    path.write_text(json.dumps(fields))
+    with pytest.raises(errors.ArtifactError, match="has no usable tokenizer"):
+        reader.TokenCacheReader(cache_dir)

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import textwrap
 
 import numpy as np
 import pytest
 import small_token_cache
+import sparse_token_cache
 from small_token_source import small_source, store_words
 
 from code_t5 import errors
 from code_t5.storage import fingerprints
 from code_t5.token_cache import verify
-from code_t5.token_cache.building.build import BuildConfig, build_cache
+from code_t5.token_cache.building.build import build_cache
+from code_t5.token_cache.building.build_config import BuildConfig
 
 
 @pytest.fixture(name="cache_dir")
@@ -72,6 +77,89 @@ def test_document_without_its_end_is_found(cache_dir):
     _change_array(cache_dir, "train.npy", 6, 2)
     with pytest.raises(errors.ArtifactError, match="a document without its end: 2 of train"):
         verify.verify_cache(cache_dir)
+
+
+@pytest.mark.parametrize("place", [6, 12])
+def test_document_without_its_end_is_found_beyond_the_first_chunk(cache_dir, monkeypatch, place):
+    ends = np.load(cache_dir / "train.offsets.npy")[1:]
+    tokens = np.load(cache_dir / "train.npy")
+    index = int(np.searchsorted(ends, place, side="right"))
+    _change_array(cache_dir, "train.npy", int(ends[index]) - 1, int(tokens.max()) - 1)
+    for chunk in (1, 2, 3):
+        monkeypatch.setattr(verify, "_CHUNK_DOCUMENTS", chunk)
+        with pytest.raises(errors.ArtifactError, match=f"without its end: {index} of train"):
+            verify.verify_cache(cache_dir)
+
+
+_CHANGES = {
+    "vocab_size": lambda fields: fields["tokenizer"].update(vocab_size=99),
+    "encoder": lambda fields: fields.update(encoder={"engine": "another"}),
+    "identity": lambda fields: fields["tokenizer"].update(identity={"of": "another"}),
+    "num_bytes": lambda fields: fields["splits"]["train"].update(num_bytes=1),
+    "no end": lambda fields: fields.update(end_of_text_id=None),
+}
+_OLD = {
+    "identity": "has a tokenizer that is not the one of its fingerprint",
+    "num_bytes": "documents of [0-9]+ bytes in train, not 1;",
+    "no end": "has None for its end of text where its options say [0-9]+",
+}
+
+
+@pytest.mark.parametrize("change", sorted(_CHANGES))
+def test_manifest_that_was_changed_is_found(cache_dir, change):
+    _change_fields(cache_dir, _CHANGES[change])
+    with pytest.raises(errors.ArtifactError, match=_OLD.get(change, "manifest.json has SHA")):
+        verify.verify_cache(cache_dir)
+
+
+def test_older_cache_whose_marker_is_empty_is_checked_as_far_as_it_goes(cache_dir):
+    (cache_dir / "COMPLETED").write_bytes(b"")
+    assert len(verify.verify_cache(cache_dir)) == 2
+    for change, match in _OLD.items():
+        written = (cache_dir / "manifest.json").read_bytes()
+        _change_fields(cache_dir, _CHANGES[change])
+        with pytest.raises(errors.ArtifactError, match=match):
+            verify.verify_cache(cache_dir)
+        (cache_dir / "manifest.json").write_bytes(written)
+
+
+# Prints by how many MB resident memory grows while a cache is verified.
+_RESIDENT = """
+    from code_t5.token_cache import memory_maps, verify
+
+    def resident():
+        with open("/proc/self/status") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+
+    memory_maps.RESIDENT_BYTES = {limit}
+    verify.verify_cache({small!r})
+    before = resident()
+    verify.verify_cache({folder!r})
+    print((resident() - before) / 1000)
+"""
+
+
+def _write_ended(folder, *, num_tokens, num_documents):
+    """Writes documents that end with 0, as all tokens are."""
+    ends = np.linspace(0, num_tokens, num_documents + 1).astype(np.int64)[1:]
+    sparse_token_cache.write_cache(folder, num_tokens=num_tokens, ends=ends.tolist(), pieces={})
+    sha256 = {path.name: fingerprints.hash_file(path) for path in folder.glob("*.npy")}
+    _change_fields(folder, lambda fields: fields.update(end_of_text_id=0, sha256=sha256))
+    (folder / "COMPLETED").write_bytes(b"")
+    return folder
+
+
+def test_resident_memory_stays_flat(tmp_path):
+    small = _write_ended(tmp_path / "small", num_tokens=1000, num_documents=10)
+    folder = _write_ended(tmp_path / "large", num_tokens=100 * 10**6, num_documents=3000)
+    grown = []
+    for limit in (1 << 20, 1 << 40):
+        program = textwrap.dedent(_RESIDENT)
+        program = program.format(folder=str(folder), small=str(small), limit=limit)
+        ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+        grown.append(float(ran.stdout))
+    # The second with everything mapped, to show that the figure can grow.
+    assert grown[0] < 60 < 150 < grown[1]
 
 
 def test_id_that_is_no_token_is_found(cache_dir):

@@ -25,3 +25,15 @@ def test_number_that_is_too_small_says_what_is_wanted():
     with pytest.raises(errors.InputError, match=match):
         whole_numbers.read_whole_number(0, name="seq_len", at_least=1)
     assert whole_numbers.read_whole_number(-5, name="seed") == -5
+
+
+def test_indexes_become_int64():
+    found = whole_numbers.read_indexes(np.array([2, 0], dtype=np.uint8), size=3)
+    assert (found.tolist(), found.dtype) == ([2, 0], np.int64)
+    assert whole_numbers.read_indexes([], size=0).dtype == np.int64
+
+
+@pytest.mark.parametrize(("indexes", "size"), [([3], 3), ([-1], 3), ([0], 0), ([2**63], None)])
+def test_indexes_of_nothing_are_refused(indexes, size):
+    with pytest.raises(IndexError, match=f"^things {indexes[0]} to {indexes[0]} "):
+        whole_numbers.read_indexes(indexes, size=size, name="things")

@@ -8,6 +8,7 @@ import pytest
 import small_token_cache
 
 from code_t5 import errors
+from code_t5.storage import fingerprints
 from code_t5.token_cache import layout, parts, reader, writer
 
 
@@ -59,7 +60,8 @@ def test_golden_manifest_and_bytes(tmp_path):
     header = b"{'descr': '<u2', 'fortran_order': False, 'shape': (4,), }"
     npy = b"\x93NUMPY\x01\x00v\x00" + header.ljust(117) + b"\n" + b"\x05\0\x06\0\x07\0\xff\xff"
     assert (cache_dir / "train.npy").read_bytes() == npy
-    assert (cache_dir / "COMPLETED").read_bytes() == b""
+    marker = fingerprints.hash_file(cache_dir / "manifest.json") + "\n"
+    assert (cache_dir / "COMPLETED").read_text() == marker
 
 
 def test_same_parts_give_the_same_bytes(tmp_path):

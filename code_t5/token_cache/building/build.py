@@ -12,56 +12,30 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Union
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from code_t5 import errors
 from code_t5.storage import atomic
 from code_t5.token_cache import layout, reader, writer
-from code_t5.token_cache.building import build_plan, encode_units, part_jobs
-from code_t5.token_cache.building.encode_units import UnitEncoding
+from code_t5.token_cache.building import (
+    build_plan,
+    cache_place,
+    disk_room,
+    encode_units,
+    part_jobs,
+)
+from code_t5.token_cache.building.build_config import BuildConfig
+from code_t5.token_cache.building.encode_units import UnitEncoding, WrittenBySplit
 from code_t5.token_cache.building.part_jobs import PartJob, Place, Written
 from code_t5.token_cache.building.staging import Staging, staging_of
 from code_t5.token_cache.sources.documents import DocumentSource
+from code_t5.token_cache.tokenizing import encoders
 from code_t5.token_cache.tokenizing.encoder_proof import EngineChoice
 from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
-
-PathLike = Union[str, "os.PathLike[str]"]
-
-
-@dataclasses.dataclass(frozen=True)
-class BuildConfig:
-    """How to build a cache.
-
-    Attributes:
-      cache_dir: The cache.
-      use_eos_token: Whether each document ends with the tokenizer's end of text.
-      num_workers: Processes; 0 for one per processor. Never changes what is written.
-      overwrite: Whether to replace a cache that is there, even an equal one.
-      encoder: Name of the engine that turns text into ids; None for the quickest one that proves
-        equal to the tokenizer.
-    """
-
-    cache_dir: PathLike
-    use_eos_token: bool = True
-    num_workers: int = 0
-    overwrite: bool = False
-    encoder: str | None = None
-
-    @property
-    def path(self) -> pathlib.Path:
-        """The cache, links resolved: work is kept beside where it really lies.
-
-        Raises:
-          InputError: No directory is named.
-        """
-        if not os.fspath(self.cache_dir):
-            raise errors.InputError("cache_dir is empty; wanted a directory's name; give one")
-        return pathlib.Path(os.path.realpath(os.path.expanduser(os.fspath(self.cache_dir))))
 
 
 def build_cache(
@@ -88,13 +62,17 @@ def build_cache(
         source, tokenizer=tokenizer, use_eos_token=config.use_eos_token
     )
     if config.overwrite:
-        build_plan.check_replaceable(config.path)
+        cache_place.check_replaceable(config.path)
     else:
         present = build_plan.open_present(config.path, parts=parts)
         if present is not None:
             return present
     _check_splits(source)
-    with _clear_disk_errors(config.path), staging_of(config.path) as staging:
+    with contextlib.ExitStack() as stack:
+        room = disk_room.Room(source, tokenizer=tokenizer, config=config)
+        stack.enter_context(cache_place.clear_disk_errors(config.path, wanted_fn=room.describe))
+        staging = stack.enter_context(staging_of(config.path))
+        stack.enter_context(room.counted(staging))
         # Another process may have finished meanwhile.
         present = None if config.overwrite else build_plan.open_present(config.path, parts=parts)
         if present is None:
@@ -114,26 +92,6 @@ def _check_splits(source: DocumentSource) -> None:
             raise encode_units.empty_split(split, "no documents")
 
 
-@contextlib.contextmanager
-def _clear_disk_errors(cache_dir: pathlib.Path) -> Iterator[None]:
-    """Turns the disk's errors into the project's."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise errors.CodeT5Error(
-                f"no room on the disk while building {cache_dir} ({error.strerror}); wanted about "
-                "twice the size of the tokens; free some, or give another cache_dir, then run the "
-                "same command again: it goes on"
-            ) from error
-        if isinstance(error, PermissionError):
-            raise errors.InputError(
-                f"no permission for {error.filename} while building {cache_dir}; wanted to read "
-                "and write it; change its permissions, or give another cache_dir"
-            ) from error
-        raise
-
-
 @dataclasses.dataclass(frozen=True)
 class _Build:
     """One run of a build, its staging locked."""
@@ -150,22 +108,36 @@ class _Build:
         plan = build_plan.plan_hash(self.parts, encoder=self.config.encoder)
         encoder = self.staging.prepare(plan)
         units = UnitEncoding(self.source, self.config.num_workers)
-        if encoder:
+        if "engine" in encoder:
             written = units.run(self._place(encoder["engine"]))
         else:
-
-            def take(choice: EngineChoice) -> None:
-                encoder.update(choice.manifest_fields)
-                self.staging.write_plan(plan, encoder=encoder)
-
-            written = units.prove_and_run(
-                self._place,
-                tokenizer=self.tokenizer,
-                encoder=self.config.encoder,
-                restart_fn=self.staging.start_afresh,
-                proved_fn=take,
-            )
+            encoder, written = self._prove_and_run(units, plan, begun_with=encoder.get("likely"))
         self._publish(written, encoder=encoder)
+
+    def _prove_and_run(
+        self, units: UnitEncoding, plan: str, *, begun_with: str | None
+    ) -> tuple[dict[str, Any], WrittenBySplit]:
+        """Encodes with an engine that proves equal; keeps what is done if it is stopped before."""
+        likely = self.config.encoder or encoders.candidate_engines(self.tokenizer)[0]
+        if begun_with != likely:
+            self.staging.start_afresh()
+        # Not proved yet: the next run proves it before anything else.
+        self.staging.write_plan(plan, encoder={"likely": likely})
+        encoder: dict[str, Any] = {}
+
+        def take(choice: EngineChoice) -> None:
+            encoder.update(choice.manifest_fields)
+            self.staging.write_plan(plan, encoder=encoder)
+
+        written = units.prove_and_run(
+            self._place,
+            tokenizer=self.tokenizer,
+            likely=likely,
+            encoder=self.config.encoder,
+            restart_fn=self.staging.start_afresh,
+            proved_fn=take,
+        )
+        return encoder, written
 
     def _place(self, engine: str) -> Place:
         return Place(

@@ -6,26 +6,18 @@ The *plan* of a build is the hash of everything that decides on the cache's cont
 from __future__ import annotations
 
 import json
-import os
 import pathlib
-from collections.abc import Iterator, Mapping
-from typing import Any, Union
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from code_t5 import errors
 from code_t5.storage import fingerprints, manifest
 from code_t5.token_cache import layout, reader
+from code_t5.token_cache.building import cache_place
 from code_t5.token_cache.sources.documents import DocumentSource
 from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 
-PathLike = Union[str, "os.PathLike[str]"]
-
-_MAX_SHOWN = 80
 _MAX_PARTS_SHOWN = 6
-# What a directory may hold that --overwrite replaces: a cache's own files and an archai cache's.
-_OWN_NAMES = {
-    *(layout.CONFIG_NAME, layout.TOKENIZER_NAME, "tokenizer.pkl"),
-    *(manifest.MANIFEST_NAME, manifest.COMPLETED_NAME),
-}
 
 
 def fingerprint_parts(
@@ -76,9 +68,27 @@ def _differences(found: Any, wanted: Any, name: str) -> Iterator[str]:
 
 
 def _shown(value: Any) -> str:
-    """Returns a value as it may stand in a message: no control character, not long."""
-    text = "absent" if value is _ABSENT else ascii(value)
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+    return "absent" if value is _ABSENT else cache_place.shown(value)
+
+
+def other_cache(cache_dir: pathlib.Path, differing: Sequence[str]) -> errors.ArtifactError:
+    """Returns what to tell the user whose cache_dir holds another cache.
+
+    Args:
+      cache_dir: Where it is.
+      differing: What `differing_parts` found.
+
+    >>> str(other_cache(pathlib.Path("c"), ["seed is 1, wanted 2"])).partition(";")[0]
+    'c is there and is not the cache that was asked for: its seed is 1, wanted 2'
+    """
+    shown = list(differing[:_MAX_PARTS_SHOWN])
+    if len(differing) > len(shown):
+        shown.append(f"and {len(differing) - len(shown)} more")
+    return errors.ArtifactError(
+        f"{cache_dir} is there and is not the cache that was asked for: its "
+        f"{'; '.join(shown)}; nothing was written; add overwrite=True (--overwrite) to replace "
+        "it, or give another cache_dir"
+    )
 
 
 def open_present(
@@ -100,7 +110,7 @@ def open_present(
     if not cache_dir.exists() or (cache_dir.is_dir() and not any(cache_dir.iterdir())):
         return None
     if not cache_dir.is_dir():
-        raise _no_directory(cache_dir)
+        raise cache_place.no_directory(cache_dir)
     if not (cache_dir / manifest.MANIFEST_NAME).exists():
         raise errors.ArtifactError(
             f"{cache_dir} is there and has no {manifest.MANIFEST_NAME}, so it is no token cache; "
@@ -114,16 +124,11 @@ def open_present(
             for split in found.splits:
                 found.split(split)
     except errors.ArtifactError as error:
+        if not cache_place.is_replaceable(cache_dir):
+            raise
         raise errors.ArtifactError(f"{error}; or add overwrite=True (--overwrite)") from error
     if differing:
-        shown = differing[:_MAX_PARTS_SHOWN]
-        more = len(differing) - len(shown)
-        shown += [f"and {more} more"] if more else []
-        raise errors.ArtifactError(
-            f"{cache_dir} is there and is not the cache that was asked for: its "
-            f"{'; '.join(shown)}; nothing was written; add overwrite=True (--overwrite) to replace "
-            "it, or give another cache_dir"
-        )
+        raise other_cache(cache_dir, differing)
     return found
 
 
@@ -133,37 +138,6 @@ def _check_tokenizer_is_there(found: reader.TokenCacheReader) -> None:
         raise errors.ArtifactError(
             f"{found.cache_dir} has no folder {layout.TOKENIZER_NAME}; wanted the tokenizer that "
             "it was encoded with; remove the cache and build it again"
-        )
-
-
-def _no_directory(cache_dir: pathlib.Path) -> errors.InputError:
-    return errors.InputError(
-        f"cache_dir is {cache_dir}, which is a file; wanted a directory; give another"
-    )
-
-
-def check_replaceable(cache_dir: pathlib.Path) -> None:
-    """Looks at what overwriting would remove.
-
-    Args:
-      cache_dir: Where a cache is to be written.
-
-    Raises:
-      InputError: It is a file, or a directory that holds anything but the files of a cache.
-    """
-    if not os.path.lexists(cache_dir):
-        return
-    if not cache_dir.is_dir():
-        raise _no_directory(cache_dir)
-    foreign = sorted(
-        path.name
-        for path in cache_dir.iterdir()
-        if path.name not in _OWN_NAMES and not (path.suffix == ".npy" and path.is_file())
-    )
-    if foreign:
-        raise errors.InputError(
-            f"cache_dir is {cache_dir}, which holds {foreign[0]!a}; wanted a token cache to "
-            "replace, or nothing; give another cache_dir, or remove what is there by hand"
         )
 
 

@@ -1,9 +1,9 @@
 """Turns all units of a source into parts, in several processes.
 
 Which engine encodes is proved on a sample of the documents
-(`code_t5.token_cache.tokenizing.encoder_proof`), which takes about a second. Workers do not wait
-for it: they begin with the *likely* engine, the one that is most wanted, and start again in the
-rare case that the proof chooses another.
+(`code_t5.token_cache.tokenizing.encoder_proof`). Workers do not wait for it: they begin with the
+*likely* engine, the one that is most wanted, and start again in the rare case that the proof
+chooses another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from code_t5 import errors, parallel, progress
 from code_t5.token_cache.building import part_jobs
 from code_t5.token_cache.building.part_jobs import PartJob, Place, Written
 from code_t5.token_cache.sources.documents import DocumentSource
-from code_t5.token_cache.tokenizing import encoder_proof, encoders
+from code_t5.token_cache.tokenizing import encoder_proof
 from code_t5.token_cache.tokenizing.encoder_proof import EngineChoice
 from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 
@@ -80,6 +80,7 @@ class UnitEncoding:
         place_of: Callable[[str], Place],
         *,
         tokenizer: StoredTokenizer,
+        likely: str,
         encoder: str | None,
         restart_fn: Callable[[], None],
         proved_fn: Callable[[EngineChoice], None],
@@ -89,6 +90,7 @@ class UnitEncoding:
         Args:
           place_of: Returns where and how to encode with an engine.
           tokenizer: What to encode with.
+          likely: The engine to begin with, whose parts may be there from an earlier run.
           encoder: The engine that was asked for, if any.
           restart_fn: Throws the parts of the likely engine away; no worker is at work then.
           proved_fn: Is told the choice, before the work goes on.
@@ -101,7 +103,6 @@ class UnitEncoding:
           CodeT5Error: The encoder gave wrong ids, or a worker died.
         """
         sample = read_sample(self.source)
-        likely = encoder or encoders.candidate_engines(tokenizer)[0]
         choose = functools.partial(
             encoder_proof.choose_engine, tokenizer, sample=sample, engine=encoder
         )
@@ -118,7 +119,7 @@ class UnitEncoding:
             finally:
                 # Whatever came in between; after a result there is nothing to stop.
                 stop.set()
-        if attempt is not None:
+        if choice.engine != likely:
             restart_fn()
         proved_fn(choice)
         return self.run(place_of(choice.engine))

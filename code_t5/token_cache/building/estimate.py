@@ -15,14 +15,14 @@ from typing import NamedTuple
 import numpy as np
 
 from code_t5 import errors, parallel
-from code_t5.token_cache import provider_build
-from code_t5.token_cache.building import build, encode_units
+from code_t5.token_cache.building import encode_units
+from code_t5.token_cache.building.build_config import BuildConfig
 from code_t5.token_cache.sources.documents import DocumentSource
 from code_t5.token_cache.tokenizing import encoder_proof, encoders
 from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 
 SAMPLE_BYTES = 4 << 20
-# Joining, per byte of the cache: measured at ten times this, and a slow disk is allowed for.
+# Joining, per byte of the cache, on a slow disk.
 _JOIN_BYTES_PER_SECOND = 100e6
 # Three int64 arrays, and a name of about this length.
 _BYTES_PER_DOCUMENT = 3 * 8 + 40
@@ -72,7 +72,7 @@ class _Group(NamedTuple):
 
 
 def estimate(
-    source: DocumentSource, *, tokenizer: StoredTokenizer, config: build.BuildConfig
+    source: DocumentSource, *, tokenizer: StoredTokenizer, config: BuildConfig
 ) -> Estimate:
     """Encodes a sample and reckons what the whole will be; writes nothing.
 
@@ -124,19 +124,6 @@ def _shares(source: DocumentSource) -> dict[str, int]:
     total = max(sum(counts.values()), 1)
     least = SAMPLE_BYTES // (4 * len(counts))
     return {split: max(SAMPLE_BYTES * count // total, least) for split, count in counts.items()}
-
-
-def estimate_request(request: provider_build.BuildRequest) -> Estimate:
-    """Reckons what a request would build.
-
-    Args:
-      request: What is asked for.
-
-    Returns:
-      The estimate.
-    """
-    with request.opened() as (source, tokenizer):
-        return estimate(source, tokenizer=tokenizer, config=request.config)
 
 
 def _of_split(split: str, *, groups: Sequence[_Group], total: int | None) -> SplitEstimate:

@@ -18,13 +18,14 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.encoding import ragged
-from code_t5.token_cache import parts
+from code_t5.token_cache import layout, parts
 from code_t5.token_cache.sources.documents import DocumentBatch, Unit
 from code_t5.token_cache.tokenizing import encoder_proof, encoders
 from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 
 # Below this length of documents, one NumPy call is quicker than one per document.
 _LONG_DOCUMENT = 100
+_LARGEST_ID = int(np.iinfo(layout.LARGE_DTYPE).max)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +107,7 @@ def write_part(job: PartJob, *, place: Place) -> Written:
 
     Raises:
       InputError: The source is damaged, or a text is not one.
-      ArtifactError: The tokenizer gives an id outside of its vocabulary.
+      ArtifactError: The tokenizer gives an id outside of its vocabulary, or beyond uint32.
       CodeT5Error: The encoder does not give Hugging Face's ids after all.
     """
     written = _read_marker(job, place)
@@ -127,12 +128,9 @@ def _encode(job: PartJob, place: Place) -> Written:
                     place.tokenizer, engine=place.encoder, texts=batch.texts, rows=ids
                 )
             num_documents += len(batch.texts)
-            part.append(
-                end_documents(ids, place.end_of_text_id),
-                sizes=list(map(len, batch.texts)),
-                names=batch.names,
-            )
-            _check_ids(part.largest_id, batch, place)
+            ids = end_documents(ids, place.end_of_text_id)
+            _check_ids(ids, batch, place)
+            part.append(ids, sizes=list(map(len, batch.texts)), names=batch.names)
     return Written(
         key=job.unit.key,
         crc=part.crc,
@@ -159,13 +157,23 @@ def _encode_batch(encoder: encoders.Encoder, batch: DocumentBatch) -> ragged.Rag
         raise
 
 
-def _check_ids(largest_id: int, batch: DocumentBatch, place: Place) -> None:
-    if largest_id >= place.tokenizer.vocab_size:
+def _check_ids(documents: ragged.Ragged, batch: DocumentBatch, place: Place) -> None:
+    """Looks for ids that no cache holds, or that the tokenizer says it has not."""
+    values = documents.values[documents.offsets[0] : documents.offsets[-1]]
+    if not len(values):
+        return
+    largest, smallest = int(values.max()), int(values.min())
+    limit, limit_of = place.tokenizer.vocab_size, f"its {place.tokenizer.vocab_size} tokens"
+    if limit > _LARGEST_ID:
+        limit, limit_of = _LARGEST_ID + 1, f"{_LARGEST_ID + 1}, which uint32 cannot hold"
+    if smallest < 0 or largest >= limit:
+        found = smallest if smallest < 0 else largest
+        place_of = int(np.flatnonzero(values == found)[0]) + documents.offsets[0]
+        row = int(np.searchsorted(documents.offsets, place_of, "right")) - 1
         raise errors.ArtifactError(
-            f"the tokenizer gives the id {largest_id} for a document near "
-            f"{' '.join(batch.names[0]).strip()!a}; "
-            f"wanted ids below its {place.tokenizer.vocab_size} tokens; use a tokenizer whose "
-            "files agree"
+            f"the tokenizer gives the id {found} for the document "
+            f"{' '.join(batch.names[row]).strip()!a}; wanted ids of 0 or more, below {limit_of}; "
+            "use a tokenizer whose files agree"
         )
 
 

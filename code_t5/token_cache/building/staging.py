@@ -9,31 +9,38 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import json
 import os
 import pathlib
 import shutil
+import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from code_t5 import errors
 from code_t5.storage import atomic
+from code_t5.token_cache.building import cache_place
 
 _PLAN_NAME = "plan.json"
 _LOCK_NAME = "lock"
+_SUFFIX = ".building"
 _MAX_ATTEMPTS = 100
+_MAY_PASS = (errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 
 
 @dataclasses.dataclass(frozen=True)
 class Staging:
-    """Where the work of a build is kept.
+    """Where the work of a build is kept, while its lock is held.
 
     Attributes:
       folder: All of it.
+      lock: Descriptor of the lock file in it.
     """
 
     folder: pathlib.Path
+    lock: int
 
     @property
     def parts_dir(self) -> pathlib.Path:
@@ -46,8 +53,13 @@ class Staging:
         return self.folder / "markers"
 
     @property
+    def is_ours(self) -> bool:
+        """Whether the folder is still the one whose lock is held; it is not once it is removed."""
+        return _is_named(self.lock, self.folder / _LOCK_NAME)
+
+    @property
     def has_work(self) -> bool:
-        """Whether a unit is finished, by an encoder that is known."""
+        """Whether a unit is finished, by an encoder that is known, proved or not."""
         is_planned = (self.folder / _PLAN_NAME).is_file() and self.markers_dir.is_dir()
         return is_planned and any(self.markers_dir.iterdir())
 
@@ -95,8 +107,13 @@ class Staging:
             folder.mkdir()
 
     def remove(self) -> None:
-        """Removes the folder, while its lock is held."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Removes the folder, unless that was done before: the next build's may be in its place."""
+        if not self.is_ours:
+            return
+        # In one step: from here on the name is free for another build, whose files stay.
+        aside = self.folder.with_name(f"{self.folder.name[: -len(_SUFFIX)]}.{_random_name()}.tmp")
+        os.rename(self.folder, aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -113,14 +130,15 @@ def staging_of(cache_dir: pathlib.Path) -> Iterator[Staging]:
       BusyError: Another process builds the same cache.
       InputError: No folder can be made there.
     """
-    staging = Staging(cache_dir.with_name(f".{cache_dir.name}.building"))
+    folder = cache_dir.with_name(f".{cache_dir.name}{_SUFFIX}")
     with contextlib.ExitStack() as stack:
         for _ in range(_MAX_ATTEMPTS):
             with contextlib.ExitStack() as attempt:
-                file = attempt.enter_context(_open_lock(staging, cache_dir))
+                file = attempt.enter_context(_open_lock(folder, cache_dir))
                 _lock(file.fileno(), cache_dir)
                 # The one who held it may have removed the folder: that was another file, then.
-                if _is_named(file.fileno(), staging.folder / _LOCK_NAME):
+                if _is_named(file.fileno(), folder / _LOCK_NAME):
+                    staging = Staging(folder, file.fileno())
                     stack.enter_context(attempt.pop_all())
                     break
         else:
@@ -129,23 +147,31 @@ def staging_of(cache_dir: pathlib.Path) -> Iterator[Staging]:
             yield staging
         finally:
             # What is worth going on with is kept.
-            if not staging.has_work:
+            if staging.is_ours and not staging.has_work:
                 staging.remove()
 
 
-def _open_lock(staging: Staging, cache_dir: pathlib.Path) -> BinaryIO:
+def _random_name() -> str:
+    # `atomic.remove_leftovers` knows it: the next build removes what a killed one left.
+    return uuid.uuid4().hex[:12]
+
+
+def _open_lock(folder: pathlib.Path, cache_dir: pathlib.Path) -> BinaryIO:
     """Opens the lock file of a staging, which is made if it is not there."""
     for attempt in range(_MAX_ATTEMPTS):
         try:
-            if staging.folder.is_symlink():
+            if folder.is_symlink():
                 # What it points to is not ours to write to, nor to clean up.
-                staging.folder.unlink()
-            staging.folder.mkdir(parents=True, exist_ok=True)
-            return open(staging.folder / _LOCK_NAME, "a+b")
-        except (NotADirectoryError, FileExistsError, FileNotFoundError, PermissionError) as error:
+                folder.unlink()
+            folder.mkdir(parents=True, exist_ok=True)
+            return open(folder / _LOCK_NAME, "a+b")
+        except OSError as error:
+            is_refused = error.errno in cache_place.REFUSED
+            if not is_refused and error.errno not in _MAY_PASS:
+                raise
             # Another build may just have removed its own.
-            is_blocked = os.path.lexists(staging.folder) and not staging.folder.is_dir()
-            if isinstance(error, PermissionError) or is_blocked or attempt > _MAX_ATTEMPTS // 2:
+            is_blocked = os.path.lexists(folder) and not folder.is_dir()
+            if is_refused or is_blocked or attempt > _MAX_ATTEMPTS // 2:
                 raise errors.InputError(
                     f"cannot write beside {cache_dir} ({error.strerror}); wanted a folder to make "
                     "the cache in; give another cache_dir"

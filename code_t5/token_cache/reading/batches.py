@@ -14,6 +14,7 @@ opens them again in any process. What a batch is made of are *fields*: `inputs`,
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -25,8 +26,9 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.token_cache import reader as cache_reader
-from code_t5.token_cache.reading.window_order import ShardedOrder, WindowOrder
+from code_t5.token_cache.reading.window_order import DEFAULT_SEED, ShardedOrder, WindowOrder
 from code_t5.token_cache.reading.windows import WindowReader
+from code_t5.token_cache.token_split import TokenSplit
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -46,7 +48,7 @@ class WindowSource:
       pad_id: What stands behind the end of a document where windows cross none.
     """
 
-    open_split: Callable[[], cache_reader.TokenSplit]
+    open_split: Callable[[], TokenSplit]
     seq_len: int
     overlap: int = 0
     cross_documents: bool = True
@@ -69,7 +71,7 @@ class WindowSource:
 
 def open_cached_split(
     cache_dir: PathLike, *, split: str, fingerprint: str, use_shared_memory: bool = False
-) -> cache_reader.TokenSplit:
+) -> TokenSplit:
     """Opens a split of the same cache that another process has open.
 
     Args:
@@ -166,7 +168,7 @@ def read_fields(
     *,
     indexes: np.ndarray,
     fields: Sequence[str] = DEFAULT_FIELDS,
-    dtype: type[np.integer] = np.int32,
+    dtype: Any = np.int32,
 ) -> tuple[np.ndarray, ...]:
     """Reads some windows.
 
@@ -180,24 +182,48 @@ def read_fields(
       For each field an array of its own, `[num_windows, seq_len]`.
 
     Raises:
-      ArtifactError: An id is too large for int32.
+      InputError: The indexes are no whole numbers, or the dtype is another.
+      IndexError: There is no such window.
+      ArtifactError: An id or a position is too large for int32, or a file cannot be read.
     """
+    dtype = check_dtype(dtype)
     made: dict[str, np.ndarray] = {}
     if INPUTS in fields or LABELS in fields:
         found = windows.read(indexes)
-        _check_range(found.tokens, dtype=np.dtype(dtype))
+        _check_range(found.tokens, name="id", dtype=dtype)
         made[INPUTS], made[LABELS] = found.pairs(dtype)
     if SEGMENT_IDS in fields or POSITIONS in fields:
         segments = windows.segments(indexes)
+        _check_range(segments.positions, name="position", dtype=dtype)
         made[SEGMENT_IDS] = segments.segment_ids.astype(dtype, copy=False)
         made[POSITIONS] = segments.positions.astype(dtype, copy=False)
     return tuple(made[field] for field in fields)
 
 
-def _check_range(tokens: np.ndarray, *, dtype: np.dtype) -> None:
-    if tokens.dtype.itemsize == dtype.itemsize and tokens.max(initial=0) > np.iinfo(dtype).max:
+def check_dtype(dtype: Any) -> np.dtype:
+    """Returns the dtype of batches after checking it.
+
+    Args:
+      dtype: int32 or int64, as NumPy writes them.
+
+    Raises:
+      InputError: It is another.
+    """
+    for wanted in map(np.dtype, (np.int32, np.int64)):
+        # NumPy takes None for float64, and raises TypeError for what is no dtype at all.
+        with contextlib.suppress(TypeError):
+            if dtype is not None and np.dtype(dtype) == wanted:
+                return wanted
+    raise errors.InputError(
+        f"dtype is {dtype!r}; wanted numpy.int32 or numpy.int64; give one of these"
+    )
+
+
+def _check_range(values: np.ndarray, *, name: str, dtype: np.dtype) -> None:
+    limit = np.iinfo(dtype).max
+    if np.iinfo(values.dtype).max > limit and values.max(initial=0) > limit:
         raise errors.ArtifactError(
-            f"the token cache holds the id {tokens.max()}; wanted ids that int32 can hold; read it "
+            f"the token cache holds the {name} {values.max()}; wanted what int32 can hold; read it "
             "as int64"
         )
 
@@ -222,12 +248,12 @@ class WindowBatches:
         *,
         batch_size: int,
         shuffle: bool = True,
-        seed: int = 42,
+        seed: int = DEFAULT_SEED,
         rank: int = 0,
         world_size: int = 1,
         drop_last: bool = True,
         fields: Sequence[str] = DEFAULT_FIELDS,
-        dtype: type[np.integer] = np.int32,
+        dtype: Any = np.int32,
     ) -> None:
         """Opens the windows and begins with the first epoch.
 
@@ -243,12 +269,12 @@ class WindowBatches:
           dtype: int32 or int64.
 
         Raises:
-          InputError: A number or a field does not do, or an epoch would have no batch.
+          InputError: A number, a field or the dtype does not do, or an epoch would have no batch.
           CodeT5Error: The windows cannot be read.
         """
         self.source = source
         self.fields = check_fields(fields)
-        self.dtype = dtype
+        self.dtype = check_dtype(dtype)
         self.windows = source.open()
         order = WindowOrder(
             self.windows.num_windows, seed=seed, shuffle=shuffle, identity=self.windows.identity
@@ -282,6 +308,11 @@ class WindowBatches:
 
         Args:
           indexes: int64 `[num_windows]`.
+
+        Raises:
+          InputError: The indexes are no whole numbers.
+          IndexError: There is no such window.
+          ArtifactError: An id or a position is too large for int32, or a file cannot be read.
         """
         return read_fields(self.windows, indexes=indexes, fields=self.fields, dtype=self.dtype)
 
@@ -290,6 +321,9 @@ class WindowBatches:
 
         Args:
           epoch: From 0 on.
+
+        Raises:
+          InputError: It is no whole number, or negative.
         """
         self.order.set_epoch(epoch)
 

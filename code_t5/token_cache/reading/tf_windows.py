@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from code_t5 import errors, pipeline_calls
+from code_t5.token_cache import call_options
 from code_t5.token_cache.reading import batches
 
 if TYPE_CHECKING:
@@ -105,8 +106,11 @@ class TfWindowBatches:
             `batches.WindowBatches`.
 
         Raises:
+          InputError: There is no such option, or as there.
           CodeT5Error: As there.
         """
+        known = call_options.known_options(batches.WindowBatches)
+        call_options.check_options(options, known=known)
         self.reader = batches.WindowBatches(source, batch_size=batch_size, **options)
 
     def dataset(self, num_epochs: int | None = 1) -> tf.data.Dataset:
@@ -187,6 +191,9 @@ class TfWindowBatches:
 
         Args:
           epoch: From 0 on.
+
+        Raises:
+          InputError: It is no whole number, or negative.
         """
         self.reader.set_epoch(epoch)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from code_t5.token_cache.reading import batches
+from code_t5.token_cache.reading.window_order import DEFAULT_SEED
 
 if TYPE_CHECKING:
     import torch
@@ -73,25 +74,26 @@ def _window_dataset_class() -> type:
             return self.windows.num_windows
 
         def _read(self, indexes: np.ndarray) -> list[torch.Tensor]:
-            total = self.windows.num_windows
-            numbers = np.where(indexes < 0, indexes + total, indexes)
-            if numbers.size and not 0 <= numbers.min() <= numbers.max() < total:
-                raise IndexError(f"windows {indexes.min()} to {indexes.max()} of {total}")
+            if indexes.dtype.kind == "i":
+                indexes = np.where(indexes < 0, indexes + self.windows.num_windows, indexes)
             arrays = batches.read_fields(
-                self.windows, indexes=numbers, fields=self.fields, dtype=np.int64
+                self.windows, indexes=indexes, fields=self.fields, dtype=np.int64
             )
             return [torch.from_numpy(array) for array in arrays]
 
         def __getitem__(self, index: Any) -> tuple[torch.Tensor, ...]:
             if isinstance(index, slice):
                 index = range(*index.indices(len(self)))
-            numbers = np.asarray(index, dtype=np.int64)
+            numbers = np.asarray(index)
+            if numbers.dtype == bool and numbers.shape == (len(self),):
+                # A mask, as of a tensor.
+                numbers = np.flatnonzero(numbers)
             if numbers.ndim:
                 return tuple(self._read(numbers))
             return tuple(rows[0] for rows in self._read(numbers[None]))
 
         def __getitems__(self, indexes: Sequence[int]) -> _Rows:
-            return _Rows(self._read(np.asarray(indexes, dtype=np.int64)))
+            return _Rows(self._read(np.asarray(indexes)))
 
     # How torch lets a type of one's own be put together.
     torch.utils.data._utils.collate.default_collate_fn_map[_Row] = _collate
@@ -107,8 +109,8 @@ def window_dataset(
 ) -> torch.utils.data.Dataset:
     """Returns windows as a torch Dataset.
 
-    `dataset[i]` is a tuple of the fields, int64 `[seq_len]` each; `dataset[[i, j]]` and
-    `dataset[i:j]` are of `[num_windows, seq_len]`, read at once. A label behind the end of a
+    `dataset[i]` is a tuple of the fields, int64 `[seq_len]` each; `dataset[[i, j]]`, `dataset[i:j]`
+    and `dataset[mask]` are of `[num_windows, seq_len]`, read at once. A label behind the end of a
     document is -100, which torch's losses pass over. Workers of a DataLoader, forked or spawned,
     open the cache again.
 
@@ -194,7 +196,7 @@ def window_stream(
     *,
     batch_size: int,
     shuffle: bool = True,
-    seed: int = 42,
+    seed: int = DEFAULT_SEED,
     rank: int = 0,
     world_size: int = 1,
     drop_last: bool = True,
@@ -205,7 +207,9 @@ def window_stream(
     An item is a tuple of the fields, int64 `[batch_size, seq_len]` each, so a DataLoader over it
     wants `batch_size=None`. Iterating gives what is left of an epoch, then the next one. It has
     `set_epoch`, `state_dict` and `load_state_dict`. In a DataLoader with workers it cannot know
-    what was handed out: `ResumableLoader` does.
+    what was handed out: so it stays at its place, each pass gives the same batches unless
+    `set_epoch` is called before, and `set_epoch` of the epoch that it is in goes to no other place.
+    `ResumableLoader` knows, and goes on by itself.
 
     Args:
       source: Which windows.
@@ -281,6 +285,9 @@ class ResumableLoader:
 
         Args:
           epoch: From 0 on.
+
+        Raises:
+          InputError: It is no whole number, or negative.
         """
         self.stream.set_epoch(epoch)
 

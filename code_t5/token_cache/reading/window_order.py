@@ -16,9 +16,10 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.token_cache import keys, permutation
-from code_t5.token_cache.whole_numbers import read_whole_number
+from code_t5.token_cache.whole_numbers import read_indexes, read_whole_number
 
 STATE_VERSION = 1
+DEFAULT_SEED = 42
 # Positions that are rearranged in one go: one at a time would cost more than reading the windows.
 _BLOCK_POSITIONS = 1 << 13
 
@@ -37,7 +38,7 @@ class WindowOrder:
         self,
         num_windows: int,
         *,
-        seed: int = 42,
+        seed: int = DEFAULT_SEED,
         shuffle: bool = True,
         identity: Mapping[str, Any] | None = None,
     ) -> None:
@@ -68,11 +69,10 @@ class WindowOrder:
           int64 `[num_positions]`.
 
         Raises:
+          InputError: The positions are no whole numbers.
           IndexError: A position is negative.
         """
-        numbers = np.asarray(positions, dtype=np.int64)
-        if numbers.size and numbers.min() < 0:
-            raise IndexError(f"the position {numbers.min()} is negative")
+        numbers = read_indexes(positions, name="positions")
         epochs, places = np.divmod(numbers, self.num_windows)
         if not self.shuffle or not numbers.size:
             return places

@@ -19,7 +19,7 @@ import numpy as np
 from code_t5 import errors
 from code_t5.token_cache.reading import window_segments
 from code_t5.token_cache.token_split import TokenSplit
-from code_t5.token_cache.whole_numbers import read_whole_number
+from code_t5.token_cache.whole_numbers import read_indexes, read_whole_number
 
 # The label that PyTorch's losses pass over.
 IGNORED_LABEL = -100
@@ -167,19 +167,11 @@ class WindowReader:
         table = np.zeros(self.split.num_documents + 1, dtype=np.int64)
         for first in range(0, self.split.num_documents, _CHUNK_DOCUMENTS):
             last = min(first + _CHUNK_DOCUMENTS, self.split.num_documents)
-            labels = np.diff(self.split.checked_offsets(first, last + 1)) - 1
+            labels = np.diff(self.split.checked_offsets(first, last)) - 1
             more = np.maximum(labels - self.seq_len, 0)
             counts = np.where(labels > 0, 1 + -(-more // self._step), 0)
             table[first + 1 : last + 1] = table[first] + np.cumsum(counts)
         return table
-
-    def _check_indexes(self, indexes: np.ndarray) -> np.ndarray:
-        numbers = np.asarray(indexes, dtype=np.int64)
-        if numbers.size and not 0 <= numbers.min() <= numbers.max() < self.num_windows:
-            raise IndexError(
-                f"windows {numbers.min()} to {numbers.max()} of {self.num_windows} windows"
-            )
-        return numbers
 
     def _places(self, numbers: np.ndarray) -> _Places:
         if self._table is None:
@@ -203,9 +195,11 @@ class WindowReader:
           The windows, in this order; the caller's to change.
 
         Raises:
+          InputError: The indexes are no whole numbers.
           IndexError: There is no such window.
+          ArtifactError: The file cannot be read.
         """
-        places = self._places(self._check_indexes(indexes))
+        places = self._places(read_indexes(indexes, size=self.num_windows))
         tokens = self._read_rows(places)
         width = self.seq_len + 1
         if places.lengths.min(initial=width) < width:
@@ -238,10 +232,11 @@ class WindowReader:
           Its segment and its place in the document.
 
         Raises:
+          InputError: The indexes are no whole numbers.
           IndexError: There is no such window.
           ArtifactError: The places where documents begin are not in order.
         """
-        places = self._places(self._check_indexes(indexes))
+        places = self._places(read_indexes(indexes, size=self.num_windows))
         if self._table is not None:
             columns = np.arange(self.seq_len)
             is_real = columns < places.lengths[:, None]
@@ -259,6 +254,11 @@ class WindowReader:
 
         Returns:
           int32 `[num_windows, seq_len]`.
+
+        Raises:
+          InputError: The indexes are no whole numbers.
+          IndexError: There is no such window.
+          ArtifactError: The places where documents begin are not in order.
         """
         return self.segments(indexes).segment_ids
 
@@ -270,6 +270,11 @@ class WindowReader:
 
         Returns:
           int64 `[num_windows, seq_len]`.
+
+        Raises:
+          InputError: The indexes are no whole numbers.
+          IndexError: There is no such window.
+          ArtifactError: The places where documents begin are not in order.
         """
         return self.segments(indexes).positions
 

@@ -23,6 +23,7 @@ from code_t5 import errors, progress
 from code_t5.storage import fingerprints
 from code_t5.token_cache import layout, reader
 from code_t5.token_cache.sharing import free_memory, shared_segments
+from code_t5.token_cache.token_split import TokenSplit
 
 _FIELDS = {
     layout.TOKENS: "tokens",
@@ -56,7 +57,7 @@ class _Piece(NamedTuple):
     sha256: str
 
 
-def shared_split(cache: reader.TokenCacheReader, name: str) -> reader.TokenSplit:
+def shared_split(cache: reader.TokenCacheReader, name: str) -> TokenSplit:
     """Opens a split in memory that all processes of this user and machine share.
 
     The first to ask copies the files, and the others wait for it. The memory is free when the last
@@ -91,7 +92,7 @@ def shared_split(cache: reader.TokenCacheReader, name: str) -> reader.TokenSplit
     return dataclasses.replace(split, **arrays, maps=None)
 
 
-def _array(segment: mmap.mmap, *, piece: _Piece, like: reader.TokenSplit) -> np.ndarray:
+def _array(segment: mmap.mmap, *, piece: _Piece, like: TokenSplit) -> np.ndarray:
     array: np.ndarray = getattr(like, piece.field)
     # The header of a .npy file stands before the array.
     start = piece.start + piece.num_bytes - array.nbytes

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from code_t5 import errors
-from code_t5.token_cache.sources.documents import BATCH_BYTES, UNIT_BYTES, DocumentBatch
+from code_t5.token_cache.sources import documents
+from code_t5.token_cache.sources.documents import UNIT_BYTES, DocumentBatch
 from code_t5.token_cache.sources.row_choice import RowChoice
 
 if TYPE_CHECKING:
@@ -214,20 +215,16 @@ class ArrowUnit:
     def read(self) -> Iterator[DocumentBatch]:
         """Reads the documents.
 
-        Yields:
+        Returns:
           Batches of about `BATCH_BYTES` of text, never empty.
         """
-        batch, size = DocumentBatch([], []), 0
-        for rows, column in self._read_columns():
-            texts = column.to_numpy(zero_copy_only=False).tolist()
-            batch.texts.extend(texts)
-            batch.names.extend([("", str(row)) for row in rows.tolist()])
-            size += sum(map(len, texts))
-            if size >= BATCH_BYTES:
-                yield batch
-                batch, size = DocumentBatch([], []), 0
-        if batch.texts:
-            yield batch
+        return documents.gather(
+            DocumentBatch(
+                column.to_numpy(zero_copy_only=False).tolist(),
+                [("", str(row)) for row in rows.tolist()],
+            )
+            for rows, column in self._read_columns()
+        )
 
     def _read_columns(self) -> Iterator[tuple[np.ndarray, pa.Array]]:
         """Yields numbers of rows and their text, at most about `BATCH_BYTES` at a time."""
@@ -294,7 +291,7 @@ def _cut_columns(columns: Sequence[Any]) -> Iterator[tuple[int, int]]:
     sizes = np.zeros(num_rows, dtype=np.int64)
     for column in columns:
         sizes += pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
-    groups = np.cumsum(sizes) // BATCH_BYTES
+    groups = np.cumsum(sizes) // documents.BATCH_BYTES
     cuts = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), num_rows]
     return zip(cuts, cuts[1:])
 

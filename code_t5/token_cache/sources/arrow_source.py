@@ -17,19 +17,23 @@ from absl import logging
 
 from code_t5 import errors, progress
 from code_t5.storage import fingerprints
-from code_t5.token_cache import layout, provider_options
-from code_t5.token_cache.provider_options import RowOptions
-from code_t5.token_cache.sources import arrow_rows, row_choice
+from code_t5.token_cache import layout
+from code_t5.token_cache.sources import arrow_rows, row_choice, row_options
 from code_t5.token_cache.sources.arrow_rows import ArrowFile, ArrowUnit, Stretch
 from code_t5.token_cache.sources.documents import DocumentBatch
+from code_t5.token_cache.sources.row_options import RowOptions
 
 _KEY_LENGTH = 16
 
 
 class _Plan(NamedTuple):
-    """What is read: `stretches` by split of the cache, before rows are chosen; `choices` of them.
+    """What is read.
 
-    `origins` says for each split of the cache whose stretches it reads.
+    Attributes:
+      files: What there is to know of each, by path.
+      columns: Whose text is joined.
+      stretches: By split, before a validation split is made.
+      rows: By split of the cache, whose stretches it reads, and which of their rows.
     """
 
     files: dict[str, ArrowFile]
@@ -73,11 +77,11 @@ class ArrowSource:
     @functools.cached_property
     def _plan(self) -> _Plan:
         every = {name: list(paths) for name, paths in self._open_files().items()}
-        wanted = provider_options.wanted_splits(
+        wanted = row_options.wanted_splits(
             self._options.split, known=list(every), where=self._where
         )
         check_split_names(list(wanted), where=self._where)
-        origins = provider_options.named_splits(wanted.values())
+        origins = row_options.named_splits(wanted.values())
         by_split = {name: paths for name, paths in every.items() if name in origins}
         files, columns = self._scan(by_split)
         num_rows = {
@@ -85,7 +89,7 @@ class ArrowSource:
         }
         stretches = {}
         for name, expression in wanted.items():
-            ranges = provider_options.resolve_expression(expression, num_rows=num_rows)
+            ranges = row_options.resolve_expression(expression, num_rows=num_rows)
             found = (
                 _stretches(by_split[origin], files, start=a, stop=b) for origin, a, b in ranges
             )

@@ -16,9 +16,10 @@ from typing import Union
 
 from code_t5 import errors, progress
 from code_t5.storage import fingerprints
-from code_t5.token_cache.provider_options import RowOptions
+from code_t5.token_cache.library_errors import one_line
 from code_t5.token_cache.sources import hub_source, row_choice
 from code_t5.token_cache.sources.arrow_source import ArrowSource
+from code_t5.token_cache.sources.row_options import RowOptions
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -68,7 +69,7 @@ def _find_files(folder: pathlib.Path) -> dict[str, list[str]]:
                 "without a file; wanted documents; save the data set without it"
             ) from error
         raise errors.InputError(
-            f"{folder} cannot be loaded ({hub_source.one_line(error)}); wanted the whole folder "
+            f"{folder} cannot be loaded ({one_line(error)}); wanted the whole folder "
             "that save_to_disk wrote; save it again"
         ) from error
     splits = found if isinstance(found, Mapping) else {row_choice.TRAIN: found}

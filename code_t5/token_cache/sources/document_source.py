@@ -2,37 +2,35 @@
 
 Whether a cache holds these documents is decided by the hash of their content. A sequence can be
 walked twice: it is hashed first and sent to the workers afterwards. Anything else is *spooled*:
-written to a folder beside the cache on its one walk, where the workers read it, and which is
-removed in the end. So memory stays bounded, and both kinds can have a validation split made.
+written to a folder on its one walk (see `spool`), where the workers read it. So memory stays
+bounded, and both kinds can have a validation split made.
 """
 
 from __future__ import annotations
 
+import array
 import contextlib
 import dataclasses
 import functools
 import hashlib
 import os
 import pathlib
-import shutil
-import uuid
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, NamedTuple, Union
+from typing import Any, Callable, NamedTuple, Union
 
 import numpy as np
 
 from code_t5 import errors, progress
-from code_t5.storage import atomic
 from code_t5.token_cache import layout
-from code_t5.token_cache.sources import row_choice
-from code_t5.token_cache.sources.documents import BATCH_BYTES, UNIT_BYTES, DocumentBatch
+from code_t5.token_cache.sources import row_choice, row_options
+from code_t5.token_cache.sources.documents import UNIT_BYTES, DocumentBatch, gather
 from code_t5.token_cache.sources.row_choice import RowChoice
+from code_t5.token_cache.sources.spool import Spool
 
 PathLike = Union[str, "os.PathLike[str]"]
 Document = Union[str, bytes]
 Documents = Union[Iterable[Document], Mapping[str, Iterable[Document]]]
-
-_LOCK_NAME = "lock"
 
 
 class _Walked(NamedTuple):
@@ -41,26 +39,47 @@ class _Walked(NamedTuple):
     Attributes:
       ends: int64 `[num_documents + 1]`; where the documents end in the UTF-8 of all, 0 first.
       sha256: Of lengths and content.
+      sums: uint32 `[num_documents]`; checksums, if the documents are walked again.
       documents: What was walked, if that can be done again.
       path: Where it was spooled to, if not.
     """
 
     ends: np.ndarray
     sha256: str
-    documents: Sequence[Document] | None
-    path: str | None
+    sums: np.ndarray
+    documents: Sequence[Document] | None = None
+    path: str | None = None
 
     def unit(self, key: str, start: int, stop: int, choice: RowChoice | None) -> DocumentsUnit:
         """Returns some consecutive documents as a piece of work."""
         ends = self.ends[start : stop + 1]
         if self.documents is None:
             return DocumentsUnit(key, start, choice, ends, path=self.path)
+        if len(self.documents) != len(self.sums):
+            raise _changed(min(len(self.documents), len(self.sums)))
         chosen = np.arange(start, stop)
         if choice is not None:
             chosen = chosen[choice.mask(start, stop)]
         # Those that are not wanted are not sent; the numbers say which these are.
-        texts = [_utf8(self.documents[number], number) for number in chosen.tolist()]
+        texts = [self._read_again(self.documents, number) for number in chosen.tolist()]
         return DocumentsUnit(key, start, None, ends[:0], texts=texts, numbers=chosen)
+
+    def _read_again(self, documents: Sequence[Document], number: int) -> bytes:
+        try:
+            text = _utf8(documents[number], number)
+        except IndexError as error:
+            raise _changed(number) from error
+        length = self.ends[number + 1] - self.ends[number]
+        if len(text) != length or zlib.crc32(text) != self.sums[number]:
+            raise _changed(number)
+        return text
+
+
+def _changed(number: int) -> errors.InputError:
+    return errors.InputError(
+        f"document {number} has changed since the documents were walked first; wanted the same "
+        "each time; hand in iter(documents), which is walked once, or a list of them"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,19 +107,12 @@ class DocumentsUnit:
     def read(self) -> Iterator[DocumentBatch]:
         """Reads the documents.
 
-        Yields:
+        Returns:
           Batches of about `BATCH_BYTES` of text, never empty.
         """
-        batch, size = DocumentBatch([], []), 0
-        for number, text in self._read_texts():
-            batch.texts.append(text)
-            batch.names.append(("", str(number)))
-            size += len(text)
-            if size >= BATCH_BYTES:
-                yield batch
-                batch, size = DocumentBatch([], []), 0
-        if batch.texts:
-            yield batch
+        return gather(
+            DocumentBatch([text], [("", str(number))]) for number, text in self._read_texts()
+        )
 
     def _read_texts(self) -> Iterator[tuple[int, bytes]]:
         if self.path is None:
@@ -137,16 +149,33 @@ def _utf8(document: Any, number: int) -> bytes:
     )
 
 
-def _walk(documents: Iterable[Document], file: BinaryIO | None) -> tuple[np.ndarray, str]:
-    """Hashes documents, and writes them to a file if there is one."""
-    digest, lengths = hashlib.sha256(), [0]
+def _walk(documents: Iterable[Document], spool: Spool | None, *, name: str) -> _Walked:
+    """Hashes documents, and writes them to a file of the spool unless they are a sequence."""
+    if spool is None:
+        sums = array.array("I")
+        ends, sha256 = _hash(documents, lambda text: sums.append(zlib.crc32(text)))
+        kept = documents if isinstance(documents, Sequence) else None
+        return _Walked(ends, sha256, np.array(sums, dtype=np.uint32), documents=kept)
+    with spool.open_file(name) as file:
+
+        def write(text: bytes) -> None:
+            file.held += text
+            if file.is_full:
+                spool.write(file)
+
+        ends, sha256 = _hash(documents, write)
+    return _Walked(ends, sha256, np.zeros(0, dtype=np.uint32), path=file.path)
+
+
+def _hash(documents: Iterable[Document], keep: Callable[[bytes], None]) -> tuple[np.ndarray, str]:
+    """Returns where documents end, and the hash of all; hands each one's UTF-8 on."""
+    digest, lengths = hashlib.sha256(), array.array("q", [0])
     bar = progress.progress_bar(documents, description="reading documents", unit="document")
     for number, document in enumerate(bar):
         text = _utf8(document, number)
         digest.update(text)
         lengths.append(len(text))
-        if file is not None:
-            file.write(text)
+        keep(text)
     ends = np.cumsum(lengths, dtype=np.int64)
     digest.update(ends.astype("<i8").tobytes())
     return ends, digest.hexdigest()
@@ -253,7 +282,7 @@ def open_documents(
     *,
     cache_dir: PathLike,
     validation_split: row_choice.ValidationSplit = None,
-    seed: int = 42,
+    seed: int = row_options.DEFAULT_SEED,
 ) -> Iterator[IterableSource]:
     """Walks documents once, and yields them as a source for the length of the block.
 
@@ -270,48 +299,26 @@ def open_documents(
       InputError: A document is no text, or a split has none.
       BusyError: Another process writes documents for the same cache.
     """
-    row_choice.check_validation_split(validation_split)
+    validation_split = row_choice.read_validation_split(validation_split)
     by_split = documents if isinstance(documents, Mapping) else {row_choice.TRAIN: documents}
     with contextlib.ExitStack() as stack:
-        folder = functools.lru_cache(maxsize=1)(
-            lambda: stack.enter_context(_spool_folder(cache_dir))
-        )
-        walked = {}
-        for name, of_split in by_split.items():
+        cache = pathlib.Path(os.path.realpath(os.path.expanduser(os.fspath(cache_dir))))
+        spool = functools.lru_cache(maxsize=1)(lambda: Spool(cache, stack))
+        walked: dict[str, _Walked] = {}
+        for given_name, of_split in by_split.items():
+            name = str(given_name)
             # Refuses what cannot be part of a file's name.
-            layout.array_name(str(name), layout.TOKENS)
+            layout.array_name(name, layout.TOKENS)
+            if name in walked:
+                raise errors.InputError(
+                    f"the split {name!r} is given twice, as {given_name!r} and as text; wanted "
+                    "each once; give it another name"
+                )
             if isinstance(of_split, (str, bytes)) or not isinstance(of_split, Iterable):
                 raise errors.InputError(
                     f"the documents of {name!r} are a {type(of_split).__name__}; wanted an "
                     "iterable of str or bytes; put them into a list"
                 )
-            if isinstance(of_split, Sequence):
-                ends, sha256 = _walk(of_split, None)
-                walked[name] = _Walked(ends, sha256, of_split, None)
-            else:
-                path = folder() / f"{len(walked)}"
-                with open(path, "wb") as file:
-                    ends, sha256 = _walk(of_split, file)
-                walked[name] = _Walked(ends, sha256, None, os.fspath(path))
+            is_kept = isinstance(of_split, Sequence)
+            walked[name] = _walk(of_split, None if is_kept else spool(), name=f"{len(walked)}")
         yield IterableSource(walked, validation_split=validation_split, seed=seed)
-
-
-@contextlib.contextmanager
-def _spool_folder(cache_dir: PathLike) -> Iterator[pathlib.Path]:
-    """Yields an empty folder beside a cache; what a killed process left there is removed."""
-    cache = pathlib.Path(os.path.realpath(os.path.expanduser(os.fspath(cache_dir))))
-    parent = cache.with_name(f".{cache.name}.documents")
-    try:
-        with atomic.lock(parent / _LOCK_NAME, purpose=f"reading documents for {cache}"):
-            for leftover in parent.iterdir():
-                if leftover.is_dir():
-                    shutil.rmtree(leftover, ignore_errors=True)
-            folder = parent / uuid.uuid4().hex[:12]
-            folder.mkdir()
-            yield folder
-            shutil.rmtree(parent, ignore_errors=True)
-    except errors.BusyError:
-        raise
-    except BaseException:
-        shutil.rmtree(parent, ignore_errors=True)
-        raise

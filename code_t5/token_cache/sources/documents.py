@@ -10,7 +10,7 @@ order in which a unit reads them. How a split is cut must not depend on the numb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 # What sources aim at: text of one unit, and of one batch.
@@ -28,6 +28,27 @@ class DocumentBatch(NamedTuple):
 
     texts: list[bytes]
     names: list[tuple[str, str]]
+
+
+def gather(pieces: Iterable[DocumentBatch]) -> Iterator[DocumentBatch]:
+    """Joins small batches.
+
+    Args:
+      pieces: Some documents each; of one or none, too.
+
+    Yields:
+      Batches of about `BATCH_BYTES` of text, never empty.
+    """
+    batch, size = DocumentBatch([], []), 0
+    for texts, names in pieces:
+        batch.texts.extend(texts)
+        batch.names.extend(names)
+        size += sum(map(len, texts))
+        if size >= BATCH_BYTES:
+            yield batch
+            batch, size = DocumentBatch([], []), 0
+    if batch.texts:
+        yield batch
 
 
 class Unit(Protocol):
@@ -109,3 +130,56 @@ class DocumentSource(Protocol):
           them); the same ones each time. A source that can be walked only once gives its first
           documents, and `units` gives them again.
         """
+
+
+class NamedSource:
+    """A source of which `config.json` says more than the source knows.
+
+    Attributes:
+      config: What was asked for, all of it.
+    """
+
+    def __init__(self, source: DocumentSource, *, config: Mapping[str, Any]) -> None:
+        """Wraps a source, which stays as it is.
+
+        Args:
+          source: The documents.
+          config: What was asked for beside them.
+        """
+        self._source = source
+        self.config = {**source.config, **config}
+
+    @property
+    def fingerprint_parts(self) -> dict[str, Any]:
+        """Everything that decides on the documents."""
+        return self._source.fingerprint_parts
+
+    @property
+    def splits(self) -> Sequence[str]:
+        """Names of the splits."""
+        return self._source.splits
+
+    def units(self, split: str) -> Iterable[Unit]:
+        """Cuts a split into pieces of work, as the source does.
+
+        Args:
+          split: One of `splits`.
+        """
+        return self._source.units(split)
+
+    def num_documents(self, split: str) -> int | None:
+        """Returns how many documents a split has, if the source knows.
+
+        Args:
+          split: One of `splits`.
+        """
+        return self._source.num_documents(split)
+
+    def sample(self, split: str, *, num_bytes: int) -> Iterator[DocumentBatch]:
+        """Reads some documents, as the source does.
+
+        Args:
+          split: One of `splits`.
+          num_bytes: About how much text is wanted in all.
+        """
+        return self._source.sample(split, num_bytes=num_bytes)

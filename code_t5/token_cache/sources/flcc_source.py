@@ -17,8 +17,8 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.storage import prepared, shards, tfrecords
-from code_t5.token_cache.sources import row_choice
-from code_t5.token_cache.sources.documents import BATCH_BYTES, UNIT_BYTES, DocumentBatch
+from code_t5.token_cache.sources import documents, row_choice
+from code_t5.token_cache.sources.documents import UNIT_BYTES, DocumentBatch
 
 _FEATURES = ("text", "repository", "path")
 
@@ -42,29 +42,25 @@ class FlccUnit:
     def read(self) -> Iterator[DocumentBatch]:
         """Reads the source files.
 
-        Yields:
+        Returns:
           Batches of about `BATCH_BYTES` of text, never empty.
 
         Raises:
           ArtifactError: The shard is damaged.
         """
-        batch, size, num_read = DocumentBatch([], []), 0, 0
+        return documents.gather(self._read_sources())
+
+    def _read_sources(self) -> Iterator[DocumentBatch]:
+        num_read = 0
         records = tfrecords.read_records(
             self.path, start_byte=self.start_byte, num_records=self.num_records
         )
         for data in records:
             text, repository, path = _read_source(data, self.path)
-            batch.texts.append(text)
-            batch.names.append((repository, path))
             num_read += 1
-            size += len(text)
-            if size >= BATCH_BYTES:
-                yield batch
-                batch, size = DocumentBatch([], []), 0
+            yield DocumentBatch([text], [(repository, path)])
         if num_read != self.num_records:
             raise _damaged(self.path, f"ends after {num_read} of {self.num_records} records")
-        if batch.texts:
-            yield batch
 
 
 def _damaged(path: str, found: str) -> errors.ArtifactError:

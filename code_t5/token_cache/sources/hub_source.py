@@ -17,25 +17,30 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Union
+from typing import Any, Callable, Union
 
-from code_t5 import errors, progress
-from code_t5.storage import fingerprints
-from code_t5.token_cache.provider_options import RowOptions
+from code_t5 import errors
+from code_t5.token_cache import library_errors
+from code_t5.token_cache.library_errors import one_line
+from code_t5.token_cache.sources import file_readers
 from code_t5.token_cache.sources.arrow_source import ArrowSource
+from code_t5.token_cache.sources.row_options import RowOptions
 
 DataFiles = Union[str, Sequence[str], Mapping[str, Union[str, Sequence[str]]], None]
 # Readers of `datasets` that are asked for by name and find text.
 _FILE_READERS = {"arrow", "csv", "json", "pandas", "parquet", "sql", "text", "webdataset", "xml"}
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _TIMEOUT_SECONDS = 30
-_MAX_SHOWN = 300
 # Version of `datasets`.
 _FIRST_WITHOUT_CODE = 4
 
 
 class HubUnreachableError(errors.CodeT5Error):
     """The Hub cannot be asked now: no network, offline mode, or it is out of order."""
+
+
+class HubBrokenOffError(errors.CodeT5Error):
+    """What the Hub began to give did not come whole."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,18 +63,23 @@ class HubRequest:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The request as JSON."""
+        """The request as JSON; what is secret in addresses is hashed."""
         fields = dataclasses.asdict(self)
         for name in ("dataset_name", "data_dir", "revision"):
-            fields[name] = None if fields[name] is None else str(fields[name])
-        fields["data_files"] = _as_json(self.data_files)
+            value = fields[name]
+            fields[name] = None if value is None else library_errors.hash_secrets(str(value))
+        fields["data_files"] = _as_json(self.data_files, shown=library_errors.hash_secrets)
         return {"source": "hub", **fields}
+
+    @property
+    def is_reader(self) -> bool:
+        """Whether the name is one of a reader of `datasets`."""
+        return str(self.dataset_name) in _FILE_READERS
 
     @property
     def is_on_hub(self) -> bool:
         """Whether the name is one of the Hub's."""
-        name = str(self.dataset_name)
-        return name not in _FILE_READERS and not os.path.isdir(name)
+        return not self.is_reader and not os.path.isdir(str(self.dataset_name))
 
     @property
     def needs_files(self) -> bool:
@@ -81,20 +91,15 @@ class HubRequest:
     def where(self) -> str:
         """The data set, for messages."""
         config = f" ({self.dataset_config_name})" if self.dataset_config_name else ""
-        return f"the data set {self.dataset_name}{config}"
+        return f"the data set {library_errors.hide_secrets(str(self.dataset_name))}{config}"
 
 
-def _as_json(data_files: DataFiles) -> Any:
+def _as_json(data_files: DataFiles, *, shown: Callable[[str], str] = str) -> Any:
     if isinstance(data_files, Mapping):
-        return {str(split): _as_json(files) for split, files in data_files.items()}
+        return {str(split): _as_json(files, shown=shown) for split, files in data_files.items()}
     if data_files is None or isinstance(data_files, (str, os.PathLike)):
-        return None if data_files is None else os.fspath(data_files)
-    return [os.fspath(path) for path in data_files]
-
-
-def one_line(error: BaseException) -> str:
-    """Returns an error of another library as part of a message: short, without line ends."""
-    return (" ".join(str(error).split()) or type(error).__name__)[:_MAX_SHOWN]
+        return None if data_files is None else shown(os.fspath(data_files))
+    return [shown(os.fspath(path)) for path in data_files]
 
 
 def check_library() -> None:
@@ -154,7 +159,7 @@ def resolve_revision(request: HubRequest) -> str:
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status is not None and status < 500 and status not in (408, 429):
             raise _refused(request, one_line(error)) from error
-        endpoint = huggingface_hub.constants.ENDPOINT
+        endpoint = library_errors.hide_secrets(huggingface_hub.constants.ENDPOINT)
         said = f"status {status}" if status else type(error).__name__
         raise _unreachable(request, f"{said} at {endpoint}") from error
     return str(info.sha)
@@ -180,13 +185,20 @@ def find_fetched_revision(request: HubRequest) -> str | None:
 
     Args:
       request: A data set of the Hub.
+
+    Raises:
+      InputError: No data set can have such a name.
     """
     import huggingface_hub
+    from huggingface_hub import errors as hub_errors
 
     for name in ("README.md", ".gitattributes"):
-        path = huggingface_hub.try_to_load_from_cache(
-            str(request.dataset_name), name, repo_type="dataset", revision=request.revision
-        )
+        try:
+            path = huggingface_hub.try_to_load_from_cache(
+                str(request.dataset_name), name, repo_type="dataset", revision=request.revision
+            )
+        except hub_errors.HFValidationError as error:
+            raise _refused(request, one_line(error)) from error
         if isinstance(path, str):
             commit = os.path.basename(os.path.dirname(path))
             if _COMMIT.fullmatch(commit):
@@ -239,9 +251,17 @@ def open_hub_source(
             "has none; wanted files as they are; leave it out"
         )
     commit: str | None = None
+    decisive = {name: value for name, value in request.config.items() if name != "revision"}
     if not request.is_on_hub:
         builder = _make_builder(request, commit=None)
-        parts = {"data_files_sha256": _hash_data_files(builder, request)}
+        parts = {"data_files_sha256": file_readers.hash_data_files(builder, where=request.where)}
+        # Files may be moved: where they lie decides on nothing.
+        decisive = {
+            "source": "files",
+            "dataset_name": str(request.dataset_name) if request.is_reader else "folder",
+            "dataset_config_name": request.dataset_config_name,
+            "reader": file_readers.describe_reader(builder),
+        }
     elif is_reachable:
         commit = resolve_revision(request)
         builder, parts = None, {"revision": commit}
@@ -249,25 +269,13 @@ def open_hub_source(
         commit = find_fetched_revision(request)
         builder = _make_fetched_builder(request, commit=commit)
         parts = {"revision": builder.hash}
-    named = {name: value for name, value in request.config.items() if name != "revision"}
     return ArrowSource(
         functools.partial(_open_files, request, commit=commit, builder=builder),
         options=options,
         where=request.where,
-        fingerprint_parts={**(named if request.is_on_hub else _reader_parts(named)), **parts},
+        fingerprint_parts={**decisive, **parts},
         config={**request.config, **parts, "requested_revision": request.revision},
     )
-
-
-def _reader_parts(named: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what stays the same when files are moved: their content is hashed beside it."""
-    name = str(named["dataset_name"])
-    is_reader = name in _FILE_READERS
-    return {
-        "source": "files",
-        "dataset_name": name if is_reader else "folder",
-        "dataset_config_name": named["dataset_config_name"],
-    }
 
 
 def _make_builder(request: HubRequest, *, commit: str | None) -> Any:
@@ -277,7 +285,7 @@ def _make_builder(request: HubRequest, *, commit: str | None) -> Any:
     is_old = int(datasets.__version__.partition(".")[0]) < _FIRST_WITHOUT_CODE
     options = {"trust_remote_code": False} if is_old else {}
     try:
-        return datasets.load_dataset_builder(
+        builder = datasets.load_dataset_builder(
             str(request.dataset_name),
             request.dataset_config_name,
             data_dir=None if request.data_dir is None else str(request.data_dir),
@@ -287,6 +295,11 @@ def _make_builder(request: HubRequest, *, commit: str | None) -> Any:
         )
     except Exception as error:  # Each reader of `datasets` raises its own.
         raise _not_loaded(request, error) from error
+    found = str(builder.hash)
+    if commit is not None and _COMMIT.fullmatch(found) and found != commit:
+        # Where the Hub fails it takes what was fetched before, of whatever revision.
+        raise _broken_off(request, f"it gave revision {found} in place of {commit}")
+    return builder
 
 
 def _make_fetched_builder(request: HubRequest, *, commit: str | None) -> Any:
@@ -294,7 +307,7 @@ def _make_fetched_builder(request: HubRequest, *, commit: str | None) -> Any:
     try:
         with _offline():
             builder = _make_builder(request, commit=commit)
-    except errors.InputError as error:
+    except (errors.InputError, HubBrokenOffError) as error:
         raise _unreachable(request, one_line(error.__cause__ or error)) from error
     if (commit is None and request.revision is not None) or commit not in (None, builder.hash):
         raise _unreachable(
@@ -306,6 +319,9 @@ def _make_fetched_builder(request: HubRequest, *, commit: str | None) -> Any:
 def _not_loaded(request: HubRequest, error: BaseException) -> errors.CodeT5Error:
     if isinstance(error, errors.CodeT5Error):
         return error
+    passing = library_errors.find_passing_error(error)
+    if passing is not None:
+        return _broken_off(request, one_line(passing))
     # `datasets` hides the reason behind an error of its own.
     reason = error.__cause__ or error
     return errors.InputError(
@@ -314,28 +330,11 @@ def _not_loaded(request: HubRequest, error: BaseException) -> errors.CodeT5Error
     )
 
 
-def _hash_data_files(builder: Any, request: HubRequest) -> str:
-    """Returns one hash of the content of all files, and the splits that they belong to."""
-    data_files = builder.config.data_files or {}
-    total = sum(map(len, data_files.values()))
-    found: dict[str, list[Any]] = {}
-    bar = progress.progress_bar(description="hashing", unit="file", total=total)
-    with bar:
-        for split, paths in data_files.items():
-            origins = getattr(paths, "origin_metadata", [()] * len(paths))
-            found[str(split)] = []
-            for path, origin in zip(paths, origins):
-                if os.path.isfile(path):
-                    found[str(split)].append(fingerprints.hash_file(path))
-                elif origin:
-                    found[str(split)].append([path, *map(str, origin)])
-                else:
-                    raise errors.InputError(
-                        f"{request.where} reads {path}, whose server says nothing of its version; "
-                        "wanted to know when it changes; download it first"
-                    )
-                bar.update(1)
-    return fingerprints.hash_json(found)
+def _broken_off(request: HubRequest, found: str) -> HubBrokenOffError:
+    return HubBrokenOffError(
+        f"{request.where} could not be fetched whole ({found}); wanted all of its files; run the "
+        "same command again: files that came whole are kept"
+    )
 
 
 def _open_files(
@@ -347,7 +346,8 @@ def _open_files(
         builder.download_and_prepare()
         splits = builder.as_dataset()
     except Exception as error:  # Each reader of `datasets` raises its own.
-        if isinstance(error, OSError) and error.errno is not None:
+        is_of_disk = isinstance(error, OSError) and error.errno is not None
+        if is_of_disk and library_errors.find_passing_error(error) is None:
             raise
         raise _not_loaded(request, error) from error
     return {str(name): list_files(rows) for name, rows in splits.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import NamedTuple, Union
+from typing import Any, NamedTuple, Union
 
 import numpy as np
 
@@ -69,21 +69,25 @@ class SplitRows(NamedTuple):
     choice: RowChoice | None
 
 
-def check_validation_split(validation_split: ValidationSplit) -> None:
-    """Refuses what is no share and no number of documents.
+def read_validation_split(validation_split: Any) -> ValidationSplit:
+    """Returns how much becomes a validation split, as a plain number.
 
     Args:
-      validation_split: What the caller gave.
+      validation_split: What the caller gave: a share, a number of documents, or nothing (None, 0).
 
     Raises:
-      InputError: It is none.
+      InputError: It is none of these.
     """
-    if validation_split is None:
-        return
-    is_number = isinstance(validation_split, (int, float))
-    is_right = is_number and not isinstance(validation_split, bool)
-    if is_right and (0 < validation_split < 1 or _is_count(validation_split)):
-        return
+    number = (
+        validation_split.item() if isinstance(validation_split, np.generic) else validation_split
+    )
+    if number is None:
+        return None
+    is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
+    if is_number and number == 0:
+        return None
+    if is_number and (0 < number < 1 or _is_count(number)):
+        return number
     raise errors.InputError(
         f"validation_split is {validation_split!r}; wanted a share between 0 and 1, or a number of "
         "documents; give one, or leave it out"

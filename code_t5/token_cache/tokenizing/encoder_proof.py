@@ -45,17 +45,15 @@ class EngineChoice(NamedTuple):
       engine: One of `encoders.ENGINES`.
       refused: Of each other engine that was asked: why it is not the one, in a line.
       num_bytes: UTF-8 of the texts that the engine's ids were compared on.
-      megabytes_per_second: On the sample, one core; 0 where nothing was measured.
     """
 
     engine: str
     refused: dict[str, str]
     num_bytes: int
-    megabytes_per_second: float
 
     @property
     def manifest_fields(self) -> dict[str, object]:
-        """What a cache's manifest says: the same in each run, so without the speed."""
+        """What a cache's manifest says."""
         return {
             "engine": self.engine,
             "library": encoders.engine_version(self.engine),
@@ -194,7 +192,7 @@ def choose_engine(
     if engine is not None and engine not in candidates:
         encoders.open_encoder(stored, engine)
     if len(candidates) == 1:
-        return EngineChoice(candidates[0], {}, 0, 0.0)
+        return EngineChoice(candidates[0], {}, 0)
     proof = _Proof(stored, sample)
     others = {encoders.TRANSFORMERS, proof.yardstick}
     for candidate in candidates:
@@ -219,9 +217,7 @@ def _pick(proof: _Proof, *, candidates: Sequence[str], engine: str | None) -> En
     for name in equal:
         if name != chosen:
             refused[name] = f"takes {seconds[name] / seconds[chosen]:.1f} times as long"
-    size = sum(map(len, proof.sample))
-    speed = size / max(seconds[chosen], 1e-9) / 1e6
-    return EngineChoice(chosen, refused, proof.num_bytes, speed)
+    return EngineChoice(chosen, refused, proof.num_bytes)
 
 
 def check_encoded(

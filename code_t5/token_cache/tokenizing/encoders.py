@@ -227,7 +227,7 @@ def _bare_json(stored: StoredTokenizer) -> bytes:
 
 
 class _SplintrEncoder:
-    """Remembers some 100,000 words and forgets the oldest, so it needs no fresh start."""
+    """Forgets the words that it met longest ago, so it needs no fresh start."""
 
     def __init__(self, stored: StoredTokenizer) -> None:
         import splintr

@@ -2,7 +2,7 @@
 
 A tokenizer is *fast* if it is one of the library `tokenizers` underneath, and *slow* if it is
 written in Python. No code that comes with a tokenizer is run. transformers is imported where it is
-needed: that takes a second.
+needed, for it imports a good deal itself.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from absl import logging
+
 from code_t5 import errors
 from code_t5.storage import fingerprints
+from code_t5.token_cache.tokenizing import hub_files
 
 HUGGING_FACE = "hugging_face"
 _MAX_SHOWN = 300
@@ -139,31 +142,42 @@ def load_folder(folder: str, *, is_fast: bool) -> Any:
         ) from error
 
 
-def load_by_name(name: str, *, revision: str, local_files_only: bool) -> Any:
+def load_by_name(name: str, *, local_files_only: bool) -> Any:
     """Loads a tokenizer from the Hub, or from a folder.
 
     Args:
       name: On the Hub, or of the folder.
-      revision: Branch, tag or commit.
-      local_files_only: Whether not to ask the Hub.
+      local_files_only: Whether not to ask the Hub. Where the Hub cannot be asked, what was fetched
+        before is loaded, with a warning.
 
     Raises:
       InputError: It cannot be loaded.
     """
     transformers = _import_transformers()
+    revision, silent = None, None
+    if not local_files_only and not os.path.isdir(name):
+        try:
+            revision = hub_files.fetch_tokenizer(name)
+        except hub_files.HubSilentError as error:
+            silent, local_files_only = str(error).partition(";")[0], True
     try:
-        return transformers.AutoTokenizer.from_pretrained(
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
             name,
-            revision=revision,
+            revision=revision or "main",
             local_files_only=local_files_only,
             trust_remote_code=False,
         )
     except Exception as error:  # Each tokenizer class raises its own.
+        is_missing = silent is not None and isinstance(error, OSError)
+        found = f"{silent}, and it was not fetched before" if is_missing else one_line(error)
         raise errors.InputError(
-            f"cannot load the tokenizer {name!r}: {one_line(error)}; wanted the name of a "
-            "tokenizer on the Hub that can be asked, or a folder that save_pretrained wrote; check "
-            "tokenizer_name and the network"
+            f"cannot load the tokenizer {name!r}: {found}; wanted the name of a tokenizer on the "
+            "Hub that can be asked, or a folder that save_pretrained wrote; check tokenizer_name "
+            "and the network"
         ) from error
+    if silent:
+        logging.warning("tokenizer %s: %s; it is loaded as it was fetched before", name, silent)
+    return tokenizer
 
 
 def as_hugging_face(tokenizer: Any) -> Any:

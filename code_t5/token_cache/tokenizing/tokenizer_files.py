@@ -222,7 +222,6 @@ def store_tokenizer(
     tokenizer: Any,
     *,
     tokenizer_name: str | None = None,
-    revision: str | None = None,
     local_files_only: bool = False,
     folder: PathLike,
 ) -> StoredTokenizer:
@@ -231,7 +230,6 @@ def store_tokenizer(
     Args:
       tokenizer: The tokenizer, slow or fast; one of `tokenizers` itself; or None.
       tokenizer_name: Where there is none: its name on the Hub, or a folder.
-      revision: Of that name.
       local_files_only: Whether not to ask the Hub, only what was fetched from it before.
       folder: To write to; made if missing, and must be empty.
 
@@ -248,7 +246,7 @@ def store_tokenizer(
         )
     if tokenizer is None:
         tokenizer = hugging_face_files.load_by_name(
-            str(tokenizer_name), revision=revision or "main", local_files_only=local_files_only
+            str(tokenizer_name), local_files_only=local_files_only
         )
     tokenizer = hugging_face_files.as_hugging_face(tokenizer)
     target = pathlib.Path(folder)

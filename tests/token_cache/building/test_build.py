@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,8 @@ from code_t5 import errors
 from code_t5.storage import atomic
 from code_t5.token_cache import layout, parts, writer
 from code_t5.token_cache.building import build, encode_units, part_jobs
-from code_t5.token_cache.building.build import BuildConfig, build_cache
+from code_t5.token_cache.building.build import build_cache
+from code_t5.token_cache.building.build_config import BuildConfig
 from code_t5.token_cache.tokenizing import encoder_proof
 
 
@@ -208,7 +210,8 @@ def test_tokenizer_without_an_end_is_one_line(tmp_path, tokenizer):
 
 
 def test_id_beyond_the_vocabulary_is_one_line(tmp_path, tokenizer):
-    with pytest.raises(errors.ArtifactError, match="gives the id 5 .* below its 5 tokens"):
+    said = "gives the id 5 for the document '2'; .* below its 5 tokens"
+    with pytest.raises(errors.ArtifactError, match=said):
         _build(tmp_path, dataclasses.replace(tokenizer, vocab_size=5))
     assert not (tmp_path / "cache").exists()
 
@@ -237,11 +240,29 @@ def test_full_disk_is_one_line_and_keeps_the_cache(tmp_path, tokenizer, monkeypa
     source = small_source(revision="2")
     with monkeypatch.context() as patched:
         patched.setattr(module, name, _FullDisk)
-        with pytest.raises(errors.CodeT5Error, match="no room on the disk.*it goes on"):
+        said = r"no room on the disk.*wanted about \d.* MB.*it goes on"
+        with pytest.raises(errors.CodeT5Error, match=said):
             _build(tmp_path, tokenizer, source=source, overwrite=True)
     assert _content(tmp_path / "cache") == before
     _build(tmp_path, tokenizer, source=source, overwrite=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cache"]
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENAMETOOLONG])
+def test_place_that_cannot_be_written_is_one_line(tmp_path, tokenizer, monkeypatch, code):
+    def refuse(self, *arguments, **named):
+        raise OSError(code, os.strerror(code), str(self))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pathlib.Path, "mkdir", refuse)
+        with pytest.raises(errors.InputError, match=f"cannot write beside.*{os.strerror(code)}"):
+            _build(tmp_path, tokenizer)
+        # A file system that becomes read-only meanwhile.
+        patched.undo()
+        patched.setattr(parts, "PartWriter", lambda path: refuse(path))
+        with pytest.raises(errors.InputError, match=f"cannot be used.*{os.strerror(code)}"):
+            _build(tmp_path, tokenizer)
+    assert _build(tmp_path, tokenizer).splits["train"]["num_tokens"] == 19
 
 
 def test_second_builder_is_told_that_another_is_busy(tmp_path, tokenizer):
@@ -302,6 +323,52 @@ def test_finished_units_are_not_encoded_again(tmp_path, tokenizer, monkeypatch, 
     assert _content(tmp_path / "cache") == _content(tmp_path / "whole/cache")
 
 
+class _Counted(ListUnit):
+    """Writes down which units are read, in this process."""
+
+    was_read: list[str] = []
+
+    def read(self):
+        self.was_read.append(self.documents[0][0])
+        return ListUnit.read(self)
+
+
+@pytest.mark.parametrize("begun_with", ["tokenizers", "splintr"])
+def test_work_before_the_proof_is_kept_if_the_proof_agrees(
+    tmp_path, tokenizer, monkeypatch, begun_with
+):
+    staging = tmp_path / ".cache.building"
+
+    def interrupt(*arguments, **named):
+        for name in ("train-000000", "train-000002", "validation-000000"):
+            _wait_for(staging / f"markers/{name}.json")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(encoder_proof, "choose_engine", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            _build(tmp_path, tokenizer, num_workers=2)
+    plan = json.loads((staging / "plan.json").read_text())
+    assert plan["encoder"] == {"likely": "tokenizers"}
+    plan["encoder"]["likely"] = begun_with
+    (staging / "plan.json").write_text(json.dumps(plan))
+    (staging / "markers/train-000001.json").unlink(missing_ok=True)
+    proofs = []
+    choose_engine = encoder_proof.choose_engine
+    monkeypatch.setattr(
+        encoder_proof,
+        "choose_engine",
+        lambda *given, **named: proofs.append(1) or choose_engine(*given, **named),
+    )
+    _Counted.was_read.clear()
+    _build(tmp_path, tokenizer, source=small_source(unit_class=_Counted))
+    assert proofs == [1]
+    everything = ["0", "2", "4", "0"]
+    assert _Counted.was_read == (["2"] if begun_with == "tokenizers" else everything)
+    _build(tmp_path / "whole", tokenizer)
+    assert _content(tmp_path / "cache") == _content(tmp_path / "whole/cache")
+
+
 def test_work_of_another_plan_is_thrown_away(tmp_path, tokenizer):
     folder = tmp_path / ".cache.building/parts"
     folder.mkdir(parents=True)
@@ -318,7 +385,8 @@ sys.path.insert(0, sys.argv[3])
 import pathlib
 import small_token_source
 from code_t5 import command_line
-from code_t5.token_cache.building.build import BuildConfig, build_cache
+from code_t5.token_cache.building.build import build_cache
+from code_t5.token_cache.building.build_config import BuildConfig
 
 source = small_token_source.small_source(unit_class=small_token_source.SlowUnit)
 folder, num_workers = pathlib.Path(sys.argv[1]), int(sys.argv[4])
@@ -328,21 +396,32 @@ sys.exit(command_line.guard(lambda: build_cache(source, tokenizer=tokenizer, con
 """
 
 
+def _wait_for(path):
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path.name} did not come"
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize(("stop", "num_workers"), [(signal.SIGKILL, 2), (signal.SIGINT, 2)])
 def test_stopped_build_goes_on_with_equal_bytes(tmp_path, tokenizer, stop, num_workers):
     tests = os.path.dirname(small_token_source.__file__)
     arguments = [str(tmp_path), str(tmp_path / "t"), tests, str(num_workers)]
     staging = tmp_path / ".cache.building"
     markers = [staging / f"markers/train-00000{number}.json" for number in (0, 1)]
-    with subprocess.Popen([sys.executable, "-c", _STOPPED, *arguments]) as child:
-        for path in (staging / "plan.json", *markers):
-            for _ in range(3000):
-                if path.exists():
-                    break
-                time.sleep(0.01)
-        with pytest.raises(errors.BusyError):
-            _build(tmp_path, tokenizer)
-        child.send_signal(stop)
+    go_on = tmp_path / "go_on"
+    environment = {**os.environ, small_token_source.GO_ON: str(go_on)}
+    command = [sys.executable, "-c", _STOPPED, *arguments]
+    with subprocess.Popen(command, env=environment) as child:
+        try:
+            for path in (staging / "plan.json", *markers):
+                _wait_for(path)
+            with pytest.raises(errors.BusyError):
+                _build(tmp_path, tokenizer)
+        finally:
+            child.send_signal(stop)
+            # Whichever worker waits for it is not left behind.
+            go_on.touch()
         assert child.wait() == {signal.SIGKILL: -9, signal.SIGINT: 130}[stop]
     assert not (tmp_path / "cache").exists()
     assert all(path.exists() for path in markers)

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import pytest
+import pathlib
+
 from small_token_source import store_words
 
-from code_t5 import errors
 from code_t5.token_cache.building import build_plan
 
 
@@ -38,18 +38,13 @@ def test_long_values_are_cut():
     assert len(line) < 120
 
 
-def test_what_only_looks_like_a_cache_is_not_replaced(tmp_path):
-    cache_dir = tmp_path / "cache"
-    build_plan.check_replaceable(cache_dir)
-    cache_dir.mkdir()
-    for name in ("train.npy", "manifest.json", "tokenizer.pkl", "config.json"):
-        (cache_dir / name).touch()
-    build_plan.check_replaceable(cache_dir)
-    (cache_dir / "folder.npy").mkdir()
-    with pytest.raises(errors.InputError, match=r"holds 'folder\.npy'"):
-        build_plan.check_replaceable(cache_dir)
-
-
 def test_empty_folder_is_no_cache_and_not_in_the_way(tmp_path):
     (tmp_path / "cache").mkdir()
     assert build_plan.open_present(tmp_path / "cache", parts={}) is None
+
+
+def test_no_more_than_six_differing_parts_are_shown():
+    differing = [f"part{number} is 1, wanted 2" for number in range(8)]
+    said = str(build_plan.other_cache(pathlib.Path("c"), differing))
+    assert "part5 is 1, wanted 2; and 2 more; nothing was written" in said
+    assert "part6" not in said and "--overwrite" in said

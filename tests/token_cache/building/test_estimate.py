@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import itertools
 import math
+import time
 
 import pytest
 from small_token_source import ListSource, small_source, store_words
 
 from code_t5 import errors
 from code_t5.token_cache.building import estimate
-from code_t5.token_cache.building.build import BuildConfig
+from code_t5.token_cache.building.build_config import BuildConfig
 
 
 @pytest.fixture(name="tokenizer")
@@ -93,3 +95,20 @@ def test_large_splits_get_more_of_the_sample(tokenizer):
     _estimate(tokenizer, Source({"train": ["a"] * 30, "test": ["a"]}), num_workers=1)
     # By documents, but not below an eighth for each of two; the proof asks before, for half each.
     assert asked == {"train": (4 << 20) * 30 // 31, "test": (4 << 20) // 8}
+
+
+def test_joining_is_reckoned_with_100_mb_a_second(tokenizer, monkeypatch):
+    # Encoding takes next to no time here.
+    ticks = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks) * 1e-15)
+    found = _estimate(tokenizer, small_source())
+    assert found.seconds == pytest.approx(found.size_bytes / 100e6)
+
+
+def test_encoding_is_reckoned_by_the_samples_time_and_shared_by_workers(tokenizer, monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks)))
+    source = _First({"train": ["a b", "a b c d", *["?"] * 8]})
+    found = _estimate(tokenizer, source, num_workers=4)
+    # Two batches of 10 bytes in all take a second each; there are 50 bytes.
+    assert found.seconds == pytest.approx(50 * 2 / 10 / 4, abs=1e-3)

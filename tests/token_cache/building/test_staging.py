@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import shutil
 import threading
 
 import pytest
@@ -19,6 +21,39 @@ def test_lock_of_a_folder_that_was_removed_is_not_held(tmp_path):
                 with staging.staging_of(cache_dir):
                     pass
             assert second.folder.is_dir()
+
+
+def test_work_of_the_next_build_outlives_the_end_of_this_one(tmp_path):
+    cache_dir = tmp_path / "cache"
+    with contextlib.ExitStack() as later:
+        with staging.staging_of(cache_dir) as first:
+            first.remove()
+            second = later.enter_context(staging.staging_of(cache_dir))
+            second.prepare("plan")
+            (second.parts_dir / "train-000000").touch()
+        first.remove()
+        assert (second.parts_dir / "train-000000").exists()
+        with pytest.raises(errors.BusyError), staging.staging_of(cache_dir):
+            pass
+
+
+def test_work_that_begins_while_the_last_is_removed_stays(tmp_path, monkeypatch):
+    cache_dir = tmp_path / "cache"
+    rmtree = shutil.rmtree
+    with contextlib.ExitStack() as later:
+
+        def remove_late(path, **options):
+            monkeypatch.undo()
+            second = later.enter_context(staging.staging_of(cache_dir))
+            second.prepare("plan")
+            (second.parts_dir / "train-000000").touch()
+            rmtree(path, **options)
+            assert (second.parts_dir / "train-000000").exists()
+
+        monkeypatch.setattr(shutil, "rmtree", remove_late)
+        with staging.staging_of(cache_dir) as first:
+            first.remove()
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".cache.building"]
 
 
 def test_lock_that_was_opened_before_its_folder_went_is_taken_again(tmp_path, monkeypatch):

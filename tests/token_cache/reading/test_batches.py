@@ -7,6 +7,7 @@ import shutil
 import listed_token_cache
 import numpy as np
 import pytest
+import sparse_token_cache
 
 from code_t5 import errors
 from code_t5.token_cache import reader
@@ -158,3 +159,32 @@ def test_an_opened_cache_is_a_source_too(cache_dir, monkeypatch):
 def test_shared_memory_gives_the_same_windows(cache_dir):
     shared = batches.WindowBatches(_source(cache_dir, use_shared_memory=True), batch_size=2)
     assert _windows(shared) == _windows(batches.WindowBatches(_source(cache_dir), batch_size=2))
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint32, np.float32, "text", None, bool])
+def test_a_dtype_that_is_neither_int32_nor_int64_is_refused(cache_dir, dtype):
+    with pytest.raises(errors.InputError, match="^dtype is .*; wanted numpy.int32 or numpy.int64"):
+        batches.WindowBatches(_source(cache_dir), batch_size=2, dtype=dtype)
+    windows = _source(cache_dir).open()
+    with pytest.raises(errors.InputError, match="^dtype is "):
+        batches.read_fields(windows, indexes=np.array([0]), dtype=dtype)
+
+
+def test_a_dtype_may_be_named(cache_dir):
+    made = batches.WindowBatches(_source(cache_dir), batch_size=2, dtype="int64")
+    assert next(iter(made))[0].dtype == np.int64
+
+
+def test_a_position_that_int32_cannot_hold_is_refused_and_read_as_int64(tmp_path):
+    folder = sparse_token_cache.write_cache(
+        tmp_path / "cache", num_tokens=2**31 + 100, ends=[2**31 + 100], pieces={}
+    )
+    source = batches.cache_source(folder, split="train", seq_len=8)
+    fields = ["positions", "segment_ids"]
+    windows, last = source.open(), np.array([2**28])
+    with pytest.raises(errors.ArtifactError, match="holds the position 2147483655.*as int64"):
+        batches.read_fields(windows, indexes=last, fields=fields)
+    positions, _ = batches.read_fields(windows, indexes=last, fields=fields, dtype=np.int64)
+    assert positions.tolist() == [list(range(2**31, 2**31 + 8))]
+    positions, _ = batches.read_fields(windows, indexes=last - 1, fields=fields)
+    assert (positions[0, -1], positions.dtype) == (2**31 - 1, np.int32)

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-import itertools
-import json
 import pickle
 import subprocess
 import sys
 
+import fresh_interpreter
 import listed_token_cache
 import pytest
+import sparse_token_cache
 import torch
-from torch.utils.data import DataLoader
+import torch_worker_checks
 
 from code_t5 import errors
 from code_t5.token_cache.reading import batches, torch_windows
@@ -26,13 +26,6 @@ def source(tmp_path):
 def _windows(epoch):
     """Says by the first token of each row which windows the batches of an epoch are."""
     return [((batch[0][:, 0] - 100) // _SEQ_LEN).tolist() for batch in epoch]
-
-
-def _loader(source, *, workers=0, batch_size=2, rank=0, world_size=1, drop_last=True, **options):
-    stream = torch_windows.window_stream(
-        source, batch_size=batch_size, rank=rank, world_size=world_size, drop_last=drop_last
-    )
-    return torch_windows.ResumableLoader(stream, num_workers=workers, **options)
 
 
 def test_an_item_is_inputs_and_labels_shifted_by_one(source):
@@ -83,96 +76,6 @@ def test_a_dataset_is_pickled_without_its_tokens(source):
     assert pickle.loads(content)[3][0].tolist() == [112, 113, 114, 115]  # noqa: S301
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn"])
-def test_workers_read_a_dataset(source, context):
-    loader = DataLoader(
-        torch_windows.window_dataset(source),
-        batch_size=4,
-        num_workers=2,
-        multiprocessing_context=context,
-    )
-    assert _windows(loader) == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"workers": 2},
-        {"workers": 2, "persistent_workers": True},
-        {"workers": 2, "multiprocessing_context": "spawn", "persistent_workers": True},
-    ],
-)
-def test_workers_change_nothing_in_three_epochs(source, options):
-    alone = _loader(source, drop_last=False)
-    wanted = [_windows(alone) for _ in range(3)]
-    assert [len(epoch) for epoch in wanted] == [5, 5, 5]
-    assert wanted[0] != wanted[1]
-    loader = _loader(source, drop_last=False, **options)
-    assert [_windows(loader) for _ in range(3)] == wanted
-
-
-def test_a_batch_is_a_tuple_of_contiguous_tensors(source):
-    for workers in (0, 1):
-        batch = next(iter(_loader(source, workers=workers)))
-        assert isinstance(batch, tuple)
-        assert all(field.is_contiguous() and field.dtype == torch.int64 for field in batch)
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-@pytest.mark.parametrize("world_size", [1, 2])
-def test_a_run_goes_on_exactly_whatever_workers_had_read_ahead(source, workers, world_size):
-    whole = _windows(_loader(source, batch_size=1))
-    begun = _loader(source, workers=workers)
-    had = _windows(itertools.islice(begun, 2))
-    state = json.loads(json.dumps(begun.state_dict()))
-    assert state["position"] == 4
-    ranks = []
-    for rank in range(world_size):
-        loader = _loader(source, workers=workers, batch_size=1, rank=rank, world_size=world_size)
-        loader.load_state_dict(state)
-        ranks.append(_windows(loader))
-    assert len(ranks[0]) == 5 // world_size
-    rest = [window for step in zip(*ranks) for batch in step for window in batch]
-    assert sum(had, []) + rest == sum(whole, [])[: 4 + len(rest)]
-
-
-def test_persistent_workers_go_where_a_state_says(source):
-    wanted = _loader(source)
-    epochs = [_windows(wanted) for _ in range(3)]
-    loader = _loader(source, workers=2, persistent_workers=True)
-    assert _windows(loader) == epochs[0]
-    loader.set_epoch(2)
-    assert _windows(loader) == epochs[2]
-    begun = _loader(source)
-    next(iter(begun))
-    loader.load_state_dict(begun.state_dict())
-    assert len(loader) == 3
-    assert _windows(loader) == epochs[0][1:]
-
-
-def test_breaking_off_goes_on_with_the_rest_of_the_epoch(source):
-    wanted = _windows(_loader(source))
-    for workers in (0, 2):
-        loader = _loader(source, workers=workers)
-        had = _windows(itertools.islice(loader, 1))
-        loader.set_epoch(0)
-        assert had + _windows(loader) == wanted
-        assert loader.state_dict()["epoch"] == 1
-
-
-def test_torchs_own_loader_reads_a_stream(source):
-    made = _loader(source)
-    wanted, later = _windows(made), _windows(made)
-    for workers in (0, 2):
-        stream = torch_windows.window_stream(source, batch_size=2)
-        assert isinstance(stream, torch.utils.data.IterableDataset)
-        assert len(stream) == 4
-        loader = DataLoader(stream, batch_size=None, num_workers=workers)
-        assert _windows(loader) == wanted
-        stream.set_epoch(1)
-        assert _windows(loader) == later
-
-
 def test_a_stream_is_pickled_at_its_place(source):
     stream = torch_windows.window_stream(source, batch_size=2)
     next(iter(stream))
@@ -182,3 +85,42 @@ def test_a_stream_is_pickled_at_its_place(source):
 def test_importing_the_module_loads_no_torch():
     code = "import sys, code_t5.token_cache.reading.torch_windows; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_workers_give_the_same_in_an_interpreter_of_their_own():
+    assert b"15 passed" in fresh_interpreter.run_pytest(torch_worker_checks.__file__)
+
+
+def test_masks_choose_windows_as_in_torch(source):
+    dataset = torch_windows.window_dataset(source)
+    mask = torch.zeros(9, dtype=torch.bool)
+    mask[[2, 5]] = True
+    assert dataset[mask][0][:, 0].tolist() == [108, 120]
+    assert dataset[mask.numpy()][0][:, 0].tolist() == [108, 120]
+    assert dataset[torch.zeros(9, dtype=torch.bool)][0].shape == (0, _SEQ_LEN)
+
+
+@pytest.mark.parametrize("index", [1.0, True, [True, False], [0.5, 2.0], "1", torch.tensor(2.5)])
+def test_what_is_no_whole_number_is_refused(source, index):
+    with pytest.raises(errors.InputError, match="indexes of windows are .*; wanted whole numbers"):
+        torch_windows.window_dataset(source)[index]
+
+
+def test_windows_and_positions_beyond_32_bits_are_read(tmp_path):
+    num_tokens = 2**32 + 100
+    folder = sparse_token_cache.write_cache(
+        tmp_path / "cache",
+        num_tokens=num_tokens,
+        ends=[50, num_tokens],
+        pieces={2**31 - 1: [1, 2, 3, 4], num_tokens - 9: [5, 6, 7, 8, 9, 10, 11, 12, 13]},
+    )
+    source = batches.cache_source(folder, split="train", seq_len=8)
+    inputs, labels, positions = torch_windows.window_dataset(
+        source, ["inputs", "labels", "positions"]
+    )[[2**28 - 1, -1]]
+    assert inputs.tolist() == [[0] * 7 + [1], [0, 0, 0, 5, 6, 7, 8, 9]]
+    assert labels.tolist() == [[0] * 6 + [1, 2], [0, 0, 5, 6, 7, 8, 9, 10]]
+    assert positions[0].tolist() == list(range(2**31 - 58, 2**31 - 50))
+    stream = torch_windows.window_stream(source, batch_size=2, shuffle=False)
+    stream.reader.order.position = 2**28 - 1
+    assert next(iter(stream))[0].tolist() == [[0] * 7 + [1], [2, 3, 4, 0, 0, 0, 0, 0]]

@@ -261,7 +261,7 @@ def test_numbers_that_do_not_do_are_refused(options, match):
 def test_no_windows_and_negative_positions_are_refused():
     with pytest.raises(errors.InputError, match="num_windows is 0"):
         _order(0)
-    with pytest.raises(IndexError, match="position -1 is negative"):
+    with pytest.raises(IndexError, match="positions -1 to -1 without end"):
         _order().windows(np.array([-1]))
 
 

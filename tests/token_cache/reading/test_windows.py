@@ -7,11 +7,12 @@ import sparse_token_cache
 from code_t5 import errors
 from code_t5.token_cache import layout, memory_maps, reader
 from code_t5.token_cache.reading import windows
+from code_t5.token_cache.token_split import TokenSplit
 
 
 def _split(documents, *, dtype=np.uint16, offsets=None):
     lengths = [len(document) for document in documents]
-    return reader.TokenSplit(
+    return TokenSplit(
         tokens=np.array(sum(documents, []), dtype=dtype),
         offsets=np.cumsum([0, *lengths]) if offsets is None else np.array(offsets),
         sizes=np.zeros(len(documents), dtype=np.int64),
@@ -281,3 +282,31 @@ def test_windows_lie_right_beyond_32_bits(tmp_path, dtype):
     assert last.lengths.tolist() == [(num_tokens - 2**32 - 2) % 1000 + 1]
     assert last.tokens[0, last.lengths[0] - 3 : last.lengths[0] + 1].tolist() == [9, 10, 11, 7]
     assert within.num_windows == 1 + -(-(2**31 - 101) // 1000) + -(-(2**31) // 1000) + 5
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 4, 5])
+def test_windows_of_documents_are_counted_over_several_chunks(monkeypatch, chunk):
+    wanted = windows.WindowReader(_split(_DOCUMENTS), seq_len=4, cross_documents=False)
+    monkeypatch.setattr(windows, "_CHUNK_DOCUMENTS", chunk)
+    found = windows.WindowReader(_split(_DOCUMENTS), seq_len=4, cross_documents=False)
+    assert found.num_windows == 4
+    assert found.read(_every(found)).tokens.tolist() == wanted.read(_every(found)).tokens.tolist()
+    with pytest.raises(errors.ArtifactError, match="falls from 7 to 5 at 2"):
+        windows.WindowReader(_split(_DOCUMENTS, offsets=_FALLING), seq_len=4, cross_documents=False)
+
+
+@pytest.mark.parametrize("indexes", [[True, False, True], [0.0, 1.0], ["0"], [None]])
+def test_indexes_that_are_no_whole_numbers_are_refused(indexes):
+    found = windows.WindowReader(_split(_DOCUMENTS), seq_len=4)
+    for method in (found.read, found.segments, found.segment_ids, found.positions):
+        with pytest.raises(errors.InputError, match="wanted whole numbers; of a mask give"):
+            method(np.array(indexes))
+
+
+def test_indexes_may_be_a_list_or_of_any_whole_type():
+    found = windows.WindowReader(_split(_DOCUMENTS), seq_len=4)
+    for indexes in ([1], np.array([1], dtype=np.uint8), np.array([1], dtype=np.uint64)):
+        assert found.read(indexes).tokens.tolist() == [[5, 6, 7, 8, 9]]
+    assert found.read([]).tokens.shape == (0, 5)
+    with pytest.raises(IndexError, match="of 3 windows"):
+        found.read(np.array([2**63 + 1], dtype=np.uint64))

@@ -13,6 +13,7 @@ import textwrap
 import numpy as np
 import pytest
 import small_token_cache
+from fresh_interpreter import in_fresh_interpreter
 
 from code_t5 import errors
 from code_t5.storage import fingerprints, manifest
@@ -319,6 +320,7 @@ def _sum_shared(cache_dir, registry):
     return _sum_tokens(split), _segment_of(split.tokens)
 
 
+@in_fresh_interpreter
 def test_forked_workers_read_the_same_copy(cache_dir, registry):
     split = _share(cache_dir)
     context = multiprocessing.get_context("fork")
@@ -356,6 +358,7 @@ class _Segments:
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
+@in_fresh_interpreter
 def test_workers_of_a_torch_loader_read_the_same_copy(tmp_path, method):
     import torch.utils.data
 

@@ -10,7 +10,7 @@ import pytest
 from arrow_files import read_units, write_arrow
 
 from code_t5 import errors
-from code_t5.token_cache.sources import arrow_rows
+from code_t5.token_cache.sources import arrow_rows, documents
 from code_t5.token_cache.sources.arrow_rows import ArrowUnit, Stretch
 from code_t5.token_cache.sources.row_choice import RowChoice
 
@@ -73,7 +73,7 @@ def test_other_kinds_of_text_are_read_too(tmp_path, kind):
 
 
 def test_batches_are_bounded_by_their_text(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrow_rows, "BATCH_BYTES", 10)
+    monkeypatch.setattr(documents, "BATCH_BYTES", 10)
     path = write_arrow(tmp_path / "a", {"text": ["abcdef"] * 20}, rows_per_batch=20)
     sizes = [sum(map(len, batch.texts)) for batch in _unit(path, 0, 20).read()]
     assert sum(sizes) == 120

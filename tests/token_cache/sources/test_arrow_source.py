@@ -6,8 +6,7 @@ import pytest
 from arrow_files import read_units, write_arrow
 
 from code_t5 import errors
-from code_t5.token_cache import provider_options
-from code_t5.token_cache.sources import arrow_rows
+from code_t5.token_cache.sources import arrow_rows, row_options
 from code_t5.token_cache.sources.arrow_source import ArrowSource
 
 
@@ -22,7 +21,7 @@ def _files(tmp_path):
 
 def _source(files, **changes):
     options = {"mapping_column_name": None, "split": None, "validation_split": None, "seed": 42}
-    options = provider_options.read_options(**{**options, **changes})
+    options = row_options.read_options(**{**options, **changes})
     calls = []
 
     def open_files():

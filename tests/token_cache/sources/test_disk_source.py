@@ -9,8 +9,7 @@ import pytest
 from arrow_files import read_units
 
 from code_t5 import errors
-from code_t5.token_cache import provider_options
-from code_t5.token_cache.sources import disk_source
+from code_t5.token_cache.sources import disk_source, row_options
 
 TRAIN, TEST = ["one", "two", "three"], ["four"]
 
@@ -18,7 +17,7 @@ TRAIN, TEST = ["one", "two", "three"], ["four"]
 def _open(folder, **changes):
     options = {"mapping_column_name": None, "split": None, "validation_split": None, "seed": 42}
     return disk_source.open_disk_source(
-        folder, options=provider_options.read_options(**{**options, **changes})
+        folder, options=row_options.read_options(**{**options, **changes})
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections.abc
+
 import pytest
 from arrow_files import read_units
 
@@ -115,6 +117,59 @@ def test_two_at_once_do_not_mix(cache_dir):
     ):
         pass
     assert folder.exists()
+
+
+class _Growing(collections.abc.Sequence):
+    """Gives other documents the second time."""
+
+    def __init__(self, first, second):
+        self._walks = [first, second]
+
+    def __len__(self):
+        return len(self._walks[0])
+
+    def __getitem__(self, number):
+        return self._walks[0][number]
+
+    def change(self):
+        del self._walks[0]
+
+
+@pytest.mark.parametrize(
+    ("second", "match"),
+    [
+        (["one", "two", "abc"], "document 2 has changed"),
+        (["one", "twoo", "xyz"], "document 1 has changed"),
+        (["one", "two"], "document 2 has changed"),
+        (["one", "two", "xyz", "more"], "document 3 has changed"),
+    ],
+)
+def test_documents_that_change_between_two_walks_are_refused(cache_dir, second, match):
+    documents = _Growing(["one", "two", "xyz"], second)
+    with document_source.open_documents(documents, cache_dir=cache_dir) as source:
+        assert read_units(source.units("train"))[0] == [b"one", b"two", b"xyz"]
+        documents.change()
+        with pytest.raises(errors.InputError, match=match):
+            list(source.units("train"))
+
+
+def test_names_of_splits_are_text(cache_dir):
+    with document_source.open_documents({1: ["a"]}, cache_dir=cache_dir) as source:
+        assert source.splits == ("1",)
+        assert list(source.fingerprint_parts["documents_sha256"]) == ["1"]
+    with (
+        pytest.raises(errors.InputError, match="split '1' is given twice"),
+        document_source.open_documents({1: ["a"], "1": ["b"]}, cache_dir=cache_dir),
+    ):
+        pass
+
+
+def test_no_share_of_validation_is_none(cache_dir):
+    with document_source.open_documents(TEXTS, cache_dir=cache_dir) as source:
+        wanted = source.fingerprint_parts
+    with document_source.open_documents(TEXTS, cache_dir=cache_dir, validation_split=0) as source:
+        assert source.splits == ("train",)
+        assert source.fingerprint_parts == wanted
 
 
 def test_sample_comes_from_all_over_the_split(cache_dir):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gzip
 import json
+import pathlib
 import shutil
 import types
 
@@ -14,12 +17,11 @@ from arrow_files import read_units
 from huggingface_hub import errors as hub_errors
 
 from code_t5 import errors
-from code_t5.token_cache import provider_options
-from code_t5.token_cache.sources import hub_source
+from code_t5.token_cache.sources import hub_source, row_options
 from code_t5.token_cache.sources.hub_source import HubRequest, HubUnreachableError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-OPTIONS = provider_options.read_options(
+OPTIONS = row_options.read_options(
     mapping_column_name="text", split=None, validation_split=None, seed=42
 )
 
@@ -71,6 +73,92 @@ def test_files_have_the_fingerprint_of_their_content(tmp_path):
     assert _open(str(tmp_path / "two")).fingerprint_parts == parts
     _write_json(tmp_path / "two/train.jsonl", ["a", "c"])
     assert _open(str(tmp_path / "two")).fingerprint_parts != parts
+
+
+def _rewrite(folder, *, sep, columns="[text, other]"):
+    (folder / "README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files: train.csv\n"
+        f"  sep: '{sep}'\n  names: {columns}\n---\n"
+    )
+
+
+def test_how_files_are_read_is_part_of_their_fingerprint(tmp_path):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "train.txt").write_text("a,b;c\nd,e;f\n")
+    found = [_open(str(folder)).fingerprint_parts]
+    (folder / "train.txt").rename(folder / "train.csv")
+    found.append(_open(str(folder)).fingerprint_parts)
+    texts = []
+    for sep in ",;":
+        _rewrite(folder, sep=sep)
+        source = _open(str(folder))
+        found.append(source.fingerprint_parts)
+        texts.append(_texts(source, "train"))
+    assert texts == [["a", "d"], ["a,b", "d,e"]]
+    _rewrite(folder, sep=";", columns="[other, text]")
+    found.append(_open(str(folder)).fingerprint_parts)
+    assert len({json.dumps(parts) for parts in found}) == 5
+    # All of the same bytes, so that nothing else tells them apart.
+    assert len({parts["data_files_sha256"] for parts in found}) == 1
+    folder.rename(tmp_path / "moved")
+    assert _open(str(tmp_path / "moved")).fingerprint_parts == found[-1]
+
+
+def test_names_of_files_are_not_part_of_their_fingerprint(tmp_path):
+    path = pathlib.Path(_write_json(tmp_path / "one/train.1.jsonl", ["a"]))
+    parts = _open("json", data_files=str(path)).fingerprint_parts
+    renamed = str(path.rename(path.with_name("train.2.jsonl")))
+    assert _open("json", data_files=renamed).fingerprint_parts == parts
+    packed = path.with_name("a.jsonl.gz")
+    packed.write_bytes(gzip.compress(pathlib.Path(renamed).read_bytes()))
+    described = _open("json", data_files=str(packed)).fingerprint_parts["reader"]
+    assert described == {**parts["reader"], "suffixes": [".jsonl.gz"]}
+
+
+def test_secrets_of_addresses_are_recorded_nowhere():
+    address = "https://me:SECRET@host/{}.json?token=SECRET"
+    request = HubRequest(
+        "a/b", data_files={"train": [address.format(1)], "test": address.format(2)},
+        data_dir=address.format(3), revision=COMMIT,
+    )  # fmt: skip
+    source = hub_source.open_hub_source(request, options=OPTIONS)
+    for found in (source.fingerprint_parts, source.config, request.config):
+        assert "SECRET" not in json.dumps(found)
+        assert "https://host/1.json?hidden=" in json.dumps(found)
+    other = dataclasses.replace(request, data_dir=address.format(3) + "2")
+    assert other.config != request.config
+    assert "SECRET" not in HubRequest(address).where
+
+
+def test_secrets_of_addresses_are_not_in_messages(monkeypatch):
+    def load_dataset_builder(*arguments, **options):
+        assert options["data_files"] == "https://me:SECRET@host/x?SECRET"
+        raise ValueError("cannot read https://me:SECRET@host/x?SECRET")
+
+    monkeypatch.setattr(datasets, "load_dataset_builder", load_dataset_builder)
+    with pytest.raises(errors.InputError, match="cannot read https://host/x; wanted"):
+        _open("json", data_files="https://me:SECRET@host/x?SECRET")
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://me:SECRET@hub:9")
+    _answer(monkeypatch, requests.ConnectionError("no route"))
+    with pytest.raises(HubUnreachableError, match=r"ConnectionError at http://hub:9\)"):
+        hub_source.resolve_revision(HubRequest("glue", revision="v1"))
+
+
+def test_a_commit_that_was_not_asked_for_is_not_read(monkeypatch):
+    # What `datasets` gives where the Hub breaks off and an older one was fetched.
+    builder = types.SimpleNamespace(hash=COMMIT[::-1])
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_, **__: builder)
+    with pytest.raises(hub_source.HubBrokenOffError, match="run the same command again"):
+        _ = _open("a/b", revision=COMMIT).splits
+
+
+@pytest.mark.parametrize("name", ["../../b", "a//b", "a/b/c", "", "a b"])
+def test_names_that_cannot_be_are_one_line_without_the_hub(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.CodeT5Error) as caught:
+        hub_source.open_hub_source(HubRequest(name), options=OPTIONS, is_reachable=False)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("version", "asked"), [("3.6.0", False), ("4.0.0", None)])

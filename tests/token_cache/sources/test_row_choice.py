@@ -69,10 +69,19 @@ def test_train_is_never_used_up(validation_split):
         row_choice.count_chosen(validation_split, 100)
 
 
-@pytest.mark.parametrize("validation_split", [0, -1, 1.5, True, "0.1", float("nan")])
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [(None, None), (0, None), (0.0, None), (np.int64(5), 5), (np.float64(0.5), 0.5), (7, 7)],
+)
+def test_numbers_are_read_as_plain_ones(given, wanted):
+    found = row_choice.read_validation_split(given)
+    assert (found, type(found)) == (wanted, type(wanted))
+
+
+@pytest.mark.parametrize("validation_split", [-1, 1.5, True, "0.1", float("nan")])
 def test_what_is_neither_share_nor_number_is_refused(validation_split):
     with pytest.raises(errors.InputError, match="share between 0 and 1"):
-        row_choice.check_validation_split(validation_split)
+        row_choice.read_validation_split(validation_split)
 
 
 def test_without_train_there_is_nothing_to_make_it_of():

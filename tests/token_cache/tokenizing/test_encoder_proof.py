@@ -177,7 +177,7 @@ def test_a_slow_tokenizer_needs_no_proof(stored, tmp_path):
 
     slow = transformers.GPT2Tokenizer.from_pretrained(stored.folder)
     kept = tokenizer_files.store_tokenizer(slow, folder=tmp_path / "slow")
-    assert encoder_proof.choose_engine(kept, sample=SAMPLE) == ("transformers", {}, 0, 0.0)
+    assert encoder_proof.choose_engine(kept, sample=SAMPLE) == ("transformers", {}, 0)
 
 
 def test_a_sample_that_is_not_utf_8_is_refused(stored, few_texts):

@@ -12,7 +12,7 @@ import refusals
 
 from code_t5 import errors
 from code_t5.encoding import token_model
-from code_t5.token_cache.tokenizing import hugging_face_files, tokenizer_files
+from code_t5.token_cache.tokenizing import tokenizer_files
 
 TEXT = "def f(x):\n\treturn  'it\u2019s' + \u4e2d\U0001f600<|endoftext|> 12"
 
@@ -281,16 +281,3 @@ def test_a_vocabulary_of_code_t5_is_stored_with_its_library(small_data_dir, tmp_
 def test_a_vocabulary_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(errors.NotBuiltError):
         tokenizer_files.store_vocabulary(tmp_path / "none", tmp_path / "tokenizer")
-
-
-def test_only_the_head_of_a_tokenizer_is_parsed():
-    text = '{ "version" : "1.0", "added_tokens":[{"content":"model\\""}],\n "model": {"vocab": ...'
-    fields, position = hugging_face_files.read_head(text)
-    assert fields == {"version": "1.0", "added_tokens": [{"content": 'model"'}]}
-    assert text[position:] == '"model": {"vocab": ...'
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"version"', '{"version": ', '{"version": "1.0"}'])
-def test_what_is_no_tokenizer_has_no_head(text):
-    with pytest.raises(ValueError, match=r"."):
-        hugging_face_files.read_head(text)

@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
+import numpy as np
+
 from code_t5 import errors
-from code_t5.token_cache import layout
+from code_t5.token_cache import layout, whole_numbers
 from code_t5.token_cache.sources import row_choice
 
 # A name for all, several, or the name that each gets in the cache.
@@ -78,9 +80,6 @@ def read_options(
     Raises:
       InputError: One of them is not what it should be.
     """
-    row_choice.check_validation_split(validation_split)
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise errors.InputError(f"seed is {seed!r}; wanted an integer; give one")
     columns = [mapping_column_name] if isinstance(mapping_column_name, str) else mapping_column_name
     if columns is not None:
         columns = list(columns)
@@ -92,9 +91,25 @@ def read_options(
     return RowOptions(
         columns=None if columns is None else tuple(columns),
         split=_read_split(split),
-        validation_split=validation_split,
-        seed=seed,
+        validation_split=row_choice.read_validation_split(validation_split),
+        seed=read_number(seed, name="seed"),
     )
+
+
+def read_number(value: Any, *, name: str, at_least: int | None = None) -> int:
+    """Returns a whole number as a plain int; True and False are none.
+
+    Args:
+      value: What the caller gave.
+      name: Of the argument.
+      at_least: The smallest that will do; None for any.
+
+    Raises:
+      InputError: It is no whole number, or too small.
+    """
+    if isinstance(value, (bool, np.bool_)):
+        raise errors.InputError(f"{name} is {value!r}; wanted a whole number; give one")
+    return whole_numbers.read_whole_number(value, name=name, at_least=at_least)
 
 
 def _read_split(split: Split) -> dict[str, str] | None:
@@ -104,7 +119,7 @@ def _read_split(split: Split) -> dict[str, str] | None:
         found = dict(split)
     elif isinstance(split, str) or not isinstance(split, Sequence):
         # `datasets.Split` and its like are no str, and say their name.
-        return {row_choice.TRAIN: str(split)}
+        found = {row_choice.TRAIN: str(split)}
     else:
         expressions = list(split)
         names = [(_NAME.findall(str(expression)) or [""])[0] for expression in expressions]
@@ -122,7 +137,18 @@ def _read_split(split: Split) -> dict[str, str] | None:
             )
     if not found:
         raise errors.InputError(f"split is {split!r}; wanted at least one; leave it out for all")
-    return found
+    return {str(name): _plain_expression(expression) for name, expression in found.items()}
+
+
+def _plain_expression(expression: str) -> str:
+    """Returns an expression without blanks, so that equal ones look equal."""
+    parts = ["".join(part.split()) for part in expression.split("+")]
+    if not all(part.partition("[")[0] for part in parts):
+        raise errors.InputError(
+            f"the split expression {expression!r} names no split before or after a +; wanted one "
+            "as train, train[:10%] or train[:5]+test; write it so"
+        )
+    return "+".join(parts)
 
 
 def wanted_splits(

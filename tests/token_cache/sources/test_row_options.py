@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import datasets
+import numpy as np
 import pytest
 
 from code_t5 import errors
-from code_t5.token_cache import provider_options
+from code_t5.token_cache.sources import row_options
 
 
 def _read(**changes):
     options = {"mapping_column_name": None, "split": None, "validation_split": None, "seed": 42}
-    return provider_options.read_options(**{**options, **changes})
+    return row_options.read_options(**{**options, **changes})
 
 
 def test_one_column_may_be_given_by_name():
@@ -28,6 +31,8 @@ def test_one_column_may_be_given_by_name():
         (["train[:9]", "validation"], {"train": "train[:9]", "validation": "validation"}),
         ({"dev": "train[9:]"}, {"dev": "train[9:]"}),
         (datasets.Split.TEST, {"train": "test"}),
+        (" train [:5] + test\n", {"train": "train[:5]+test"}),
+        ([" train[:5]", "test "], {"train": "train[:5]", "test": "test"}),
     ],
 )
 def test_splits_get_names(split, wanted):
@@ -43,7 +48,11 @@ def test_splits_get_names(split, wanted):
         ({"split": []}, "at least one"),
         ({"mapping_column_name": []}, "names of columns"),
         ({"mapping_column_name": [1]}, "names of columns"),
-        ({"seed": 1.5}, "an integer"),
+        ({"seed": 1.5}, "whole number"),
+        ({"seed": True}, "whole number"),
+        ({"split": "train[:2]+"}, "names no split before or after"),
+        ({"split": "+train"}, "names no split before or after"),
+        ({"split": {"train": " "}}, "names no split before or after"),
         ({"validation_split": 2.5}, "share between 0 and 1"),
     ],
 )
@@ -52,11 +61,20 @@ def test_what_does_not_do_is_refused(changes, match):
         _read(**changes)
 
 
+def test_numbers_of_numpy_are_numbers():
+    options = _read(seed=np.int64(7), validation_split=np.float32(0.5))
+    assert json.loads(json.dumps(options.config)) == _read(seed=7, validation_split=0.5).config
+
+
+def test_no_share_is_no_validation_split():
+    assert _read(validation_split=0) == _read()
+
+
 def test_expressions_are_those_of_datasets():
     num_rows = {"train": 200, "test": 10}
 
     def resolve(expression):
-        return provider_options.resolve_expression(expression, num_rows=num_rows)
+        return row_options.resolve_expression(expression, num_rows=num_rows)
 
     assert resolve("train") == [("train", 0, 200)]
     assert resolve("train[:10%]") == [("train", 0, 20)]

@@ -9,10 +9,9 @@ import pytest
 from absl import flags
 
 from code_t5 import errors
-from code_t5.token_cache import provider_build
-from code_t5.token_cache.building import build_flags
+from code_t5.token_cache import build_flags, provider_build
 
-_ROOT = pathlib.Path(__file__).resolve().parents[3]
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def _parse(*arguments):
@@ -143,6 +142,14 @@ def test_program_estimates_builds_opens_and_verifies(small_data_dir, tmp_path):
     refused = _run(*given, "--nouse_eos_token")
     assert refused.returncode == 1
     assert refused.stderr.startswith("error: ") and refused.stderr.count("\n") == 1
+
+
+def test_help_lists_the_flags():
+    # absl ends with 1 where a flag's help was asked for.
+    said = " ".join(_run("--help").stdout.split())
+    for name in ("--dataset_name:", "--cache_dir:", "--[no]overwrite:", "--[no]verify:"):
+        assert name in said
+    assert "A data set of the Hub is fetched for it" in said
 
 
 def test_program_takes_no_words():

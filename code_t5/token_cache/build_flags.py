@@ -10,8 +10,9 @@ from typing import Any
 from absl import flags
 
 from code_t5 import errors
-from code_t5.token_cache import provider_build, provider_options
-from code_t5.token_cache.building.build import BuildConfig
+from code_t5.token_cache import provider_build
+from code_t5.token_cache.building.build_config import BuildConfig
+from code_t5.token_cache.sources import row_options
 
 # What only one kind of source takes.
 _HUB_ONLY = ("dataset_config_name", "data_dir", "data_files", "revision")
@@ -37,7 +38,11 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     )
     string("encoder", help="Engine; by default the quickest that proves equal.")
     yes_or_no("overwrite", help="Replaces the cache that is there.")
-    yes_or_no("estimate", help="Writes nothing: says from a sample what would be built.")
+    yes_or_no(
+        "estimate",
+        help="Builds nothing: says from a sample what would be built. A data set of the Hub is "
+        "fetched for it, all of it.",
+    )
     yes_or_no("verify", help="Writes nothing: reads all of the cache and checks it.")
 
 
@@ -60,7 +65,7 @@ def _define_source_flags(values: flags.FlagValues) -> None:
     )
     several("mapping_column_name", help="Columns of text, joined by a line end.")
     string("validation_split", help="Share or number of train's rows for a validation split.")
-    seed = provider_options.DEFAULT_SEED
+    seed = row_options.DEFAULT_SEED
     flags.DEFINE_integer("seed", seed, "Chooses these rows.", flag_values=values)
 
 
