@@ -2,9 +2,9 @@
 
 An example is one document: its ids as int32 `targets`, without the end of text, its `repository`
 and `path`. Ids are those of the cache and a *shift* above: T5 wants 0 to 2 for itself, and of most
-tokenizers these are words (`code_t5.data.tokenizer_vocabulary`). Of a tokenizer that is taken without
-a shift, text that spells its padding or end of text becomes the unknown token: a Task would take
-them for the end of its example.
+tokenizers these are words (`code_t5.data.tokenizer_vocabulary`). Of a tokenizer that is taken
+without a shift, text that spells its padding or end of text becomes the unknown token: a Task would
+take them for the end of its example.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The manifest: one JSON object in every artefact directory that says what the directory is.
 
-Beside it stands `COMPLETED`, written last: it holds the SHA-256 of the manifest, or nothing in older
-artefacts. A directory without it is half-written.
+Beside it stands `COMPLETED`, written last: it holds the SHA-256 of the manifest, or nothing in
+older artefacts. A directory without it is half-written.
 """
 
 from __future__ import annotations

@@ -83,3 +83,15 @@ def test_what_may_be_gone_at_the_next_try_is_known(error):
 )
 def test_what_stays_is_told_from_it(error):
     assert library_errors.find_passing_error(error) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("a\n  b\tc"), "a b c"),
+        (KeyError(), "KeyError"),
+        (OSError("x" * 1000), "x" * 300),
+    ],
+)
+def test_errors_of_others_become_a_line(error, line):
+    assert library_errors.one_line(error) == line

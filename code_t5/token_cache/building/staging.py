@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
@@ -170,13 +171,20 @@ def _open_lock(folder: pathlib.Path, cache_dir: pathlib.Path) -> BinaryIO:
             if not is_refused and error.errno not in _MAY_PASS:
                 raise
             # Another build may just have removed its own.
-            is_blocked = os.path.lexists(folder) and not folder.is_dir()
-            if is_refused or is_blocked or attempt > _MAX_ATTEMPTS // 2:
+            if is_refused or _is_blocked(folder) or attempt > _MAX_ATTEMPTS // 2:
                 raise errors.InputError(
                     f"cannot write beside {cache_dir} ({error.strerror}); wanted a folder to make "
                     "the cache in; give another cache_dir"
                 ) from error
     raise _busy(cache_dir)
+
+
+def _is_blocked(path: pathlib.Path) -> bool:
+    """Says whether something is there that is no folder; looks once, as folders come and go."""
+    try:
+        return not stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _lock(descriptor: int, cache_dir: pathlib.Path) -> None:

@@ -28,6 +28,7 @@ import numpy as np
 from code_t5 import errors
 from code_t5.encoding import ragged, token_model, unit_encoder
 from code_t5.encoding.ragged import Ragged
+from code_t5.token_cache.library_errors import one_line
 from code_t5.token_cache.tokenizing import hugging_face_files, tokenizer_files
 from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 
@@ -152,7 +153,7 @@ def refusals_as_errors(engine: str, what: str) -> Iterator[None]:
             raise
         others = [name for name in ENGINES if name not in (engine, UNITS)]
         raise errors.InputError(
-            f"{engine_version(engine)} cannot {what}: {hugging_face_files.one_line(error)}; wanted "
+            f"{engine_version(engine)} cannot {what}: {one_line(error)}; wanted "
             f"the ids of Hugging Face's own tokenizer; name another encoder ({', '.join(others)})"
         ) from error
 

@@ -19,10 +19,10 @@ from absl import logging
 
 from code_t5 import errors
 from code_t5.storage import fingerprints
+from code_t5.token_cache.library_errors import one_line
 from code_t5.token_cache.tokenizing import hub_files
 
 HUGGING_FACE = "hugging_face"
-_MAX_SHOWN = 300
 _NOT_BLANK = re.compile(r"\S")
 
 
@@ -38,11 +38,6 @@ def version_of(distribution: str) -> str:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return "absent"
-
-
-def one_line(error: BaseException) -> str:
-    """Returns the message of another library's error as one line of bounded length."""
-    return " ".join(str(error).split())[:_MAX_SHOWN] or type(error).__name__
 
 
 def read_head(text: str) -> tuple[dict[str, Any], int]:

@@ -22,6 +22,7 @@ from typing import Any, Union
 from code_t5 import errors
 from code_t5.encoding import byte_bpe_model, piece_model, token_model
 from code_t5.storage import fingerprints, manifest
+from code_t5.token_cache.library_errors import one_line
 from code_t5.token_cache.tokenizing import hugging_face_files
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -208,7 +209,7 @@ def load_backend(folder: str, sha256: str) -> Any:
     try:
         backend = tokenizers.Tokenizer.from_str(content.decode("utf-8"))
     except Exception as error:  # The library's own are of no other class.
-        found = hugging_face_files.one_line(error)
+        found = one_line(error)
         raise errors.ArtifactError(
             f"tokenizers {tokenizers.__version__} cannot read {path}: {found}; wanted a file that "
             f"it knows; install the version that wrote it, or {_MEND}"

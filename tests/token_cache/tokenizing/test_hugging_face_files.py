@@ -34,18 +34,6 @@ def test_versions_are_those_of_distributions():
     assert hugging_face_files.version_of("no-such-distribution") == "absent"
 
 
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (ValueError("a\n  b\tc"), "a b c"),
-        (KeyError(), "KeyError"),
-        (OSError("x" * 1000), "x" * 300),
-    ],
-)
-def test_errors_of_others_become_a_line(error, line):
-    assert hugging_face_files.one_line(error) == line
-
-
 def test_only_the_head_of_a_tokenizer_is_parsed():
     text = '{ "version" : "1.0", "added_tokens":[{"content":"model\\""}],\n "model": {"vocab": ...'
     fields, position = hugging_face_files.read_head(text)
