@@ -7,7 +7,7 @@ import pathlib
 
 from code_t5 import errors, progress
 from code_t5.data.task_cache import layout
-from code_t5.storage import fingerprints
+from code_t5.storage import fingerprints, manifest
 from code_t5.token_cache import reader
 
 
@@ -53,6 +53,8 @@ def _verify(folder: pathlib.Path) -> None:
     tokens.verify()
     for split in tokens.splits:
         tokens.split(split)
+    for finished in (folder, tokens.cache_dir):
+        manifest.check_manifest(finished)
 
 
 def _check_file(folder: pathlib.Path, *, name: str, wanted: object) -> None:
