@@ -61,12 +61,13 @@ def check_manifest(artifact_dir: PathLike) -> None:
             f"cannot read {folder / COMPLETED_NAME}: {error.strerror}; wanted the marker of a "
             "finished directory; run the command that builds it again"
         ) from error
+    given = " ".join(wanted.decode("ascii", "backslashreplace").split())
+    found = fingerprints.hash_file(folder / MANIFEST_NAME)
     # The markers of older artefacts are empty.
-    if wanted:
-        fingerprints.read_checked_file(
-            folder / MANIFEST_NAME,
-            sha256=" ".join(wanted.decode("ascii", "backslashreplace").split()),
-            role="the manifest that was written",
+    if given and given != found:
+        raise errors.ArtifactError(
+            f"{folder / MANIFEST_NAME} has SHA-256 {found}; wanted {given}, which {COMPLETED_NAME} "
+            "gives; put back what was written, or remove the directory and build again"
         )
 
 
