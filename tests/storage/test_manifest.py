@@ -35,7 +35,9 @@ def test_manifest_that_was_changed_is_noticed(tmp_path):
     manifest.check_manifest(tmp_path)
     path = tmp_path / "manifest.json"
     path.write_text(path.read_text().replace("thing", "thong"))
-    with pytest.raises(errors.ArtifactError, match="manifest.json has SHA-256 .*which COMPLETED gives"):
+    with pytest.raises(
+        errors.ArtifactError, match="manifest.json has SHA-256 .*which COMPLETED gives"
+    ):
         manifest.check_manifest(tmp_path)
     # As older artefacts have it.
     (tmp_path / "COMPLETED").write_bytes(b"")
