@@ -44,7 +44,9 @@ def resolve(cache_dir: PathLike) -> pathlib.Path:
     try:
         path = pathlib.Path(os.path.realpath(os.path.expanduser(name)))
         if path.name:
-            path.with_name(_TEMPORARY.format(path.name)).exists()
+            # Python 3.9's Path.exists says nothing of names that cannot be.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                os.lstat(path.with_name(_TEMPORARY.format(path.name)))
     except (OSError, ValueError) as error:
         found = getattr(error, "strerror", None) or error
         raise errors.InputError(
