@@ -19,14 +19,19 @@ import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Union
 
 import numpy as np
 
 from code_t5 import errors
 from code_t5.token_cache import reader as cache_reader
-from code_t5.token_cache.reading.window_order import DEFAULT_SEED, ShardedOrder, WindowOrder
+from code_t5.token_cache.reading.window_order import (
+    DEFAULT_SEED,
+    Resumable,
+    ShardedOrder,
+    WindowOrder,
+)
 from code_t5.token_cache.reading.windows import WindowReader
 from code_t5.token_cache.token_split import TokenSplit
 
@@ -228,7 +233,7 @@ def _check_range(values: np.ndarray, *, name: str, dtype: np.dtype) -> None:
         )
 
 
-class WindowBatches:
+class WindowBatches(Resumable):
     """The batches of one rank, as NumPy arrays; iterating yields those left in an epoch.
 
     A batch counts as had when it is handed out. Iterating again gives the next epoch, or what is
@@ -291,6 +296,10 @@ class WindowBatches:
         self.__dict__.update(state)
         self.windows = self.source.open()
 
+    @property
+    def _place(self) -> Any:
+        return self.order
+
     def __len__(self) -> int:
         """Returns how many batches are left in this epoch."""
         return self.order.num_batches
@@ -315,29 +324,3 @@ class WindowBatches:
           ArtifactError: An id or a position is too large for int32, or a file cannot be read.
         """
         return read_fields(self.windows, indexes=indexes, fields=self.fields, dtype=self.dtype)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Goes to the start of an epoch; where it is this one already, stays at its place.
-
-        Args:
-          epoch: From 0 on.
-
-        Raises:
-          InputError: It is no whole number, or negative.
-        """
-        self.order.set_epoch(epoch)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Returns where all ranks are: JSON values, the same on each rank."""
-        return self.order.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on where a run was that may have had other ranks and other batches.
-
-        Args:
-          state: What `state_dict` gave.
-
-        Raises:
-          InputError: It is not one, or of other windows or another order; nothing is changed.
-        """
-        self.order.load_state_dict(state)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ import numpy as np
 from code_t5 import errors, pipeline_calls
 from code_t5.token_cache import call_options
 from code_t5.token_cache.reading import batches
+from code_t5.token_cache.reading.window_order import Resumable
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -89,7 +90,7 @@ class _Calls:
         return tuple(array.reshape(len(indexes), -1, array.shape[-1]) for array in arrays)
 
 
-class TfWindowBatches:
+class TfWindowBatches(Resumable):
     """The batches of one rank as a tf.data pipeline.
 
     Attributes:
@@ -164,6 +165,10 @@ class TfWindowBatches:
             )
         return options
 
+    @property
+    def _place(self) -> Any:
+        return self.reader
+
     def __len__(self) -> int:
         """Returns how many batches are left in this epoch."""
         return len(self.reader)
@@ -186,21 +191,6 @@ class TfWindowBatches:
             self.reader.order.advance(1)
             yield batch
 
-    def set_epoch(self, epoch: int) -> None:
-        """Goes to the start of an epoch; where it is this one already, stays at its place.
-
-        Args:
-          epoch: From 0 on.
-
-        Raises:
-          InputError: It is no whole number, or negative.
-        """
-        self.reader.set_epoch(epoch)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Returns where all ranks are: JSON values, the same on each rank."""
-        return self.reader.state_dict()
-
     def state_after(self, num_batches: int) -> dict[str, Any]:
         """Returns where all ranks are after a pipeline that began here gave so many batches.
 
@@ -213,14 +203,3 @@ class TfWindowBatches:
             order.advance(step)
             num_batches -= step
         return order.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on where a run was that may have had other ranks and batches.
-
-        Args:
-          state: What `state_dict` or `state_after` gave.
-
-        Raises:
-          InputError: It is not one, or of other windows or another order; nothing is changed.
-        """
-        self.reader.load_state_dict(state)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from code_t5.token_cache.reading import batches
-from code_t5.token_cache.reading.window_order import DEFAULT_SEED
+from code_t5.token_cache.reading.window_order import DEFAULT_SEED, Resumable
 
 if TYPE_CHECKING:
     import torch
@@ -243,7 +243,7 @@ def window_stream(
     return _make_window_stream(reader, torch.zeros(2, dtype=torch.int64).share_memory_())
 
 
-class ResumableLoader:
+class ResumableLoader(Resumable):
     """A DataLoader over a stream that knows what was handed out, whatever its workers read ahead.
 
     Attributes:
@@ -266,6 +266,10 @@ class ResumableLoader:
             stream, batch_size=None, collate_fn=_as_it_is, **options
         )
 
+    @property
+    def _place(self) -> Any:
+        return self.stream
+
     def __len__(self) -> int:
         """Returns how many batches are left in this epoch."""
         return len(self.stream)
@@ -279,29 +283,3 @@ class ResumableLoader:
         for batch in self.loader:
             self.stream.reader.order.advance(1)
             yield batch
-
-    def set_epoch(self, epoch: int) -> None:
-        """Goes to the start of an epoch; where it is this one already, stays at its place.
-
-        Args:
-          epoch: From 0 on.
-
-        Raises:
-          InputError: It is no whole number, or negative.
-        """
-        self.stream.set_epoch(epoch)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Returns where all ranks are: JSON values, the same on each rank."""
-        return self.stream.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on where a run was that may have had other ranks, batches and workers.
-
-        Args:
-          state: What `state_dict` gave.
-
-        Raises:
-          InputError: It is not one, or of other windows or another order; nothing is changed.
-        """
-        self.stream.load_state_dict(state)

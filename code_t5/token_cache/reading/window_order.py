@@ -285,3 +285,38 @@ class ShardedOrder:
         self.epoch, self.position = epoch, position
         if not self.num_batches:
             self.advance(0)
+
+
+class Resumable:
+    """What goes on where another run was: each method is that of the place which it stands on."""
+
+    @property
+    def _place(self) -> Any:
+        """Has the methods below: an order, or what is made of one."""
+        raise NotImplementedError
+
+    def set_epoch(self, epoch: int) -> None:
+        """Goes to the start of an epoch; where it is this one already, stays at its place.
+
+        Args:
+          epoch: From 0 on.
+
+        Raises:
+          InputError: It is no whole number, or negative.
+        """
+        self._place.set_epoch(epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns where all ranks are: JSON values, the same on each rank."""
+        return self._place.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on where a run was that may have had other ranks, batches and workers.
+
+        Args:
+          state: What `state_dict` gave.
+
+        Raises:
+          InputError: It is not one, or of other windows or another order; nothing is changed.
+        """
+        self._place.load_state_dict(state)

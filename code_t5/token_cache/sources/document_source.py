@@ -51,7 +51,11 @@ class _Walked(NamedTuple):
     path: str | None = None
 
     def unit(self, key: str, start: int, stop: int, choice: RowChoice | None) -> DocumentsUnit:
-        """Returns some consecutive documents as a piece of work."""
+        """Returns some consecutive documents as a piece of work.
+
+        Raises:
+          InputError: The documents are not those that were walked first.
+        """
         ends = self.ends[start : stop + 1]
         if self.documents is None:
             return DocumentsUnit(key, start, choice, ends, path=self.path)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 import time
 
 import gpt2_like
@@ -56,8 +57,8 @@ def few_texts(monkeypatch):
     monkeypatch.setattr(hostile_texts, "hostile_texts", lambda added: [b"it's <|endoftext|>\0"])
 
 
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="splintr-rs wants Python 3.10")
 def test_the_quickest_engine_with_the_same_ids_is_chosen(stored):
-    pytest.importorskip("splintr")
     choice = encoder_proof.choose_engine(stored, sample=SAMPLE)
     assert choice.engine == "splintr"
     assert "tokenizers" in choice.refused
