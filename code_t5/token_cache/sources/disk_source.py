@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from typing import Union
 
 from code_t5 import errors, progress
+from code_t5.library_errors import one_line
 from code_t5.storage import fingerprints
-from code_t5.token_cache.library_errors import one_line
 from code_t5.token_cache.sources import hub_source, row_choice
 from code_t5.token_cache.sources.arrow_source import ArrowSource
 from code_t5.token_cache.sources.row_options import RowOptions

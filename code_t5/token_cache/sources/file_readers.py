@@ -12,9 +12,8 @@ import os
 import pathlib
 from typing import Any
 
-from code_t5 import errors, progress
+from code_t5 import errors, library_errors, progress
 from code_t5.storage import fingerprints
-from code_t5.token_cache import library_errors
 
 _PACKED = {".bz2", ".gz", ".lz4", ".xz", ".zip", ".zst"}
 # Of a reader's configuration: where files lie, how they are told of, and what they are called.

@@ -19,9 +19,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, Union
 
-from code_t5 import errors
-from code_t5.token_cache import library_errors
-from code_t5.token_cache.library_errors import one_line
+from code_t5 import errors, library_errors
+from code_t5.library_errors import one_line
 from code_t5.token_cache.sources import file_readers
 from code_t5.token_cache.sources.arrow_source import ArrowSource
 from code_t5.token_cache.sources.row_options import RowOptions

@@ -28,7 +28,7 @@ import numpy as np
 from code_t5 import errors
 from code_t5.encoding import ragged, token_model, unit_encoder
 from code_t5.encoding.ragged import Ragged
-from code_t5.token_cache.library_errors import one_line
+from code_t5.library_errors import one_line
 from code_t5.token_cache.tokenizing import hugging_face_files, tokenizer_files
 from code_t5.token_cache.tokenizing.tokenizer_files import StoredTokenizer
 

@@ -18,8 +18,8 @@ from typing import Any
 from absl import logging
 
 from code_t5 import errors
+from code_t5.library_errors import one_line
 from code_t5.storage import fingerprints
-from code_t5.token_cache.library_errors import one_line
 from code_t5.token_cache.tokenizing import hub_files
 
 HUGGING_FACE = "hugging_face"

@@ -21,8 +21,8 @@ from typing import Any, Union
 
 from code_t5 import errors
 from code_t5.encoding import byte_bpe_model, piece_model, token_model
+from code_t5.library_errors import one_line
 from code_t5.storage import fingerprints, manifest
-from code_t5.token_cache.library_errors import one_line
 from code_t5.token_cache.tokenizing import hugging_face_files
 
 PathLike = Union[str, "os.PathLike[str]"]

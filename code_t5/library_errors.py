@@ -6,10 +6,10 @@ everything behind the path (`?token=...`), as signed addresses have it.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator
-
-from code_t5.storage import fingerprints
 
 _MAX_SHOWN = 300
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
@@ -56,9 +56,11 @@ def hash_secrets(text: str) -> str:
     'https://host/data.json?hidden=181d849ccdd87ca9'
     """
     shown = hide_secrets(text)
-    return (
-        text if shown == text else f"{shown}?hidden={fingerprints.hash_json(text)[:_HASH_LENGTH]}"
-    )
+    if shown == text:
+        return text
+    # Of the text as JSON: caches that are there hold these hashes.
+    digest = hashlib.sha256(json.dumps(text).encode("ascii")).hexdigest()
+    return f"{shown}?hidden={digest[:_HASH_LENGTH]}"
 
 
 def _without_secrets(address: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 import requests
 from huggingface_hub import errors as hub_errors
 
-from code_t5.token_cache import library_errors
+from code_t5 import library_errors
 
 
 @pytest.mark.parametrize(
