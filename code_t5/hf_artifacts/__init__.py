@@ -1,0 +1,3 @@
+"""Hugging Face models, data sets and metrics: fetched ahead, proved loadable, read offline."""
+
+from __future__ import annotations
