@@ -32,10 +32,11 @@ from absl import flags
 
 from benchmarks import token_cache_peers as peers
 from code_t5 import command_line, errors
+from code_t5.encoding import item_order
 from code_t5.storage import fingerprints, manifest
 from code_t5.token_cache import layout
 from code_t5.token_cache.reader import TokenCacheReader
-from code_t5.token_cache.reading import batches, window_order
+from code_t5.token_cache.reading import batches
 
 _NUM_TOKENS = flags.DEFINE_integer("num_tokens", 95_800_000, "Of the cache.", lower_bound=10**6)
 _SPARSE_GB = flags.DEFINE_float("sparse_gb", 10, "Size of the sparse cache.", lower_bound=0.1)
@@ -74,8 +75,8 @@ def _endless(epochs: Any) -> Iterator[Any]:
 
 def _bare_windows(cache_dir: str) -> Iterator[Any]:
     windows = _source(cache_dir).open()
-    order = window_order.WindowOrder(windows.num_windows)
-    sharded = window_order.ShardedOrder(order, batch_size=peers.BATCH_WINDOWS)
+    order = item_order.ItemOrder(windows.num_windows)
+    sharded = item_order.ShardedOrder(order, batch_size=peers.BATCH_WINDOWS)
     return (windows.read(indexes) for indexes in _endless(sharded))
 
 
@@ -170,8 +171,8 @@ def _resident_mb() -> float:
 def _resident_growth(cache_dir: str) -> dict[str, float]:
     """Reads as many windows as the cache holds, in the order of the formula."""
     windows = _source(cache_dir).open()
-    order = window_order.WindowOrder(windows.num_windows)
-    sharded = window_order.ShardedOrder(order, batch_size=peers.BATCH_WINDOWS)
+    order = item_order.ItemOrder(windows.num_windows)
+    sharded = item_order.ShardedOrder(order, batch_size=peers.BATCH_WINDOWS)
     grown = before = 0.0
     for number, indexes in enumerate(sharded):
         windows.read(indexes)

@@ -3,40 +3,37 @@
 `with fake_hub.serve() as hub:` starts it; `hub.add("dataset", "org/name", files)`
 puts a repository there. A child process that is started with `hub.environment(home)`
 asks it in place of the real one, by the libraries' own `HF_ENDPOINT`. It remembers
-every request, and misbehaves when told to (`hub.fail`, `hub.cut`). There is no xet,
-no search and no writing.
+every request, and misbehaves when told to (`hub.fail`, `hub.cut`, `hub.limit`). There is
+no xet, no search and no writing. `python tests/fake_hub.py FOLDER` serves what lies in
+`FOLDER/{models,datasets,spaces}/org/name/` from a process of its own: for benchmarks, where a
+Hub in the same process would take time from what is measured.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import http.server
 import json
+import math
 import os
 import pathlib
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from fake_hub_store import (
-    DATE,
-    HubCommit,
-    HubFile,
-    HubRepository,
-    add_last_commit,
-    describe_file,
-    describe_folder,
-    describe_repository,
-    list_tree,
-)
+import fake_hub_answers
+from fake_hub_answers import Answer, Asked, Stretch
+from fake_hub_store import Content, HubFile, HubRepository
 
-_KINDS = {"models": "model", "datasets": "dataset", "spaces": "space"}
-_API_WORDS = ("revision", "tree", "paths-info", "refs", "commits")
+_VIEWER = "datasets-server."
 
 
 class Request(NamedTuple):
@@ -46,12 +43,6 @@ class Request(NamedTuple):
     path: str
     status: int
     headers: dict[str, str]
-
-
-class _Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes = b""
 
 
 @dataclasses.dataclass
@@ -70,41 +61,64 @@ class FakeHub:
     Attributes:
       url: For `HF_ENDPOINT`.
       requests: Every request, in order.
+      viewed: Every request to the data set viewer, which is another host.
       page_size: Most entries that a listing answers at once.
     """
 
     def __init__(self) -> None:
         self.url = ""
         self.requests: list[Request] = []
+        self.viewed: list[Request] = []
         self.page_size = 1000
         self._repositories: dict[tuple[str, str], HubRepository] = {}
         self._aliases: dict[tuple[str, str], str] = {}
         self._faults: list[_Fault] = []
+        self._strangers: set[str] = set()
+        self._limit: tuple[int, float] | None = None
+        self._answered_at: collections.deque[float] = collections.deque()
         self._lock = threading.Lock()
 
     def add(
         self,
         kind: str,
         name: str,
-        files: Mapping[str, bytes | str],
+        files: Mapping[str, Content],
         *,
         aliases: tuple[str, ...] = (),
         token: str | None = None,
+        is_private: bool = False,
     ) -> HubRepository:
         """Makes a repository with one commit on `main`.
 
         Args:
           kind: "dataset", "model" or "space".
           name: As `org/name`.
-          files: Path -> content.
+          files: Path -> content, or where it lies on the disk.
           aliases: Earlier names, from which the Hub sends requests on (`glue`).
-          token: Only requests with this token are answered, as for a gated repository.
+          token: Makes it gated: contents go only to requests with this token, listings to all.
+          is_private: Whether requests without the token hear that there is no such repository.
         """
-        repository = HubRepository(kind, name, token=token)
+        repository = HubRepository(kind, name, token=token, is_private=is_private)
         repository.commit(files, title="First files")
         self._repositories[kind, name] = repository
         self._aliases.update({(kind, alias): name for alias in aliases})
         return repository
+
+    def admit(self, token: str) -> None:
+        """Knows the token of a user without access to anything gated; unknown ones are refused."""
+        self._strangers.add(token)
+
+    def tokens(self) -> set[str]:
+        """Returns the tokens of all users."""
+        known = {repository.token for repository in self._repositories.values()}
+        return {*self._strangers, *known} - {None}
+
+    def limit(self, requests: int, *, seconds: float) -> None:
+        """Answers 429 with `Retry-After` to more than so many requests in so many seconds.
+
+        Contents (`/lfs/`) are not counted: they lie on another host.
+        """
+        self._limit = (requests, seconds)
 
     def fail(
         self,
@@ -129,6 +143,8 @@ class FakeHub:
         """Answers as it should from now on."""
         with self._lock:
             self._faults.clear()
+            self._limit = None
+            self._answered_at.clear()
 
     def paths(self, matching: str = "", *, method: str = "") -> list[str]:
         """Returns the paths of the requests so far that hold `matching`."""
@@ -140,7 +156,8 @@ class FakeHub:
         """Returns the environment of a child process that asks this Hub.
 
         Proxies are a closed door, and only addresses of this machine go past it: no
-        other server is asked, the Hub's data set viewer (another host) neither.
+        other server is asked. The data set viewer is another host, `datasets-server.` before
+        the Hub's own: the Hub stands in as its proxy, and hangs up on requests for any other.
 
         Args:
           home: The libraries' cache, `HF_HOME`.
@@ -152,7 +169,7 @@ class FakeHub:
             "HF_ENDPOINT": self.url,
             "HF_HOME": str(home),
             "HF_HUB_DISABLE_TELEMETRY": "1",
-            "http_proxy": closed,
+            "http_proxy": self.url,
             "https_proxy": closed,
             "no_proxy": "127.0.0.0/8",
         }
@@ -165,14 +182,27 @@ class FakeHub:
         """Returns what a repository is called now."""
         return self._aliases.get((kind, name), name)
 
-    def find_content(self, sha256: str) -> bytes | None:
-        """Returns the content of an LFS file."""
+    def find_file(self, sha256: str) -> HubFile | None:
+        """Returns an LFS file by its hash."""
         for repository in self._repositories.values():
             for commit in repository.commits.values():
                 for file in commit.files.values():
                     if file.is_lfs and file.sha256 == sha256:
-                        return file.data
+                        return file
         return None
+
+    def take_limit(self) -> int:
+        """Counts a request; returns after how many seconds it may be asked again, 0: now."""
+        with self._lock:
+            if self._limit is None:
+                return 0
+            (most, seconds), now = self._limit, time.monotonic()
+            while self._answered_at and self._answered_at[0] <= now - seconds:
+                self._answered_at.popleft()
+            if len(self._answered_at) < most:
+                self._answered_at.append(now)
+                return 0
+            return max(1, math.ceil(self._answered_at[0] + seconds - now))
 
     def take_fault(self, path: str) -> _Fault | None:
         """Returns the fault that the request meets, and counts it."""
@@ -184,165 +214,10 @@ class FakeHub:
         return None
 
     def remember(self, request: Request) -> None:
-        """Adds to `requests`."""
+        """Adds to `requests` or to `viewed`."""
         with self._lock:
-            self.requests.append(request)
-
-
-def _json(content: Any, status: int = 200, **headers: str) -> _Answer:
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
-    body = json.dumps(content).encode()
-    return _Answer(status, {"Content-Type": "application/json", **told}, body)
-
-
-def _error(status: int, message: str, *, code: str = "", **headers: str) -> _Answer:
-    told = {"X_Error_Message": message, **({"X_Error_Code": code} if code else {}), **headers}
-    return _json({"error": message}, status, **told)
-
-
-class _Asked(NamedTuple):
-    """A request, taken apart."""
-
-    hub: FakeHub
-    path: str
-    query: dict[str, list[str]]
-    token: str
-    form: dict[str, Any]
-
-    def is_set(self, name: str) -> bool:
-        given = self.query.get(name) or self.form.get(name) or ["false"]
-        return str(given if isinstance(given, bool) else given[0]).lower() in ("true", "1")
-
-
-def _answer(asked: _Asked) -> _Answer:
-    parts = [urllib.parse.unquote(part) for part in asked.path.strip("/").split("/")]
-    if parts[0] == "lfs" and len(parts) == 2:
-        data = asked.hub.find_content(parts[1])
-        return _error(404, "Not found") if data is None else _content(data, f'"{parts[1]}"')
-    if parts[:2] == ["api", "whoami-v2"]:
-        return _error(401, "Invalid username or password.")
-    if parts[0] == "api" and len(parts) > 2 and parts[1] in _KINDS:
-        rest = parts[2:]
-        length = 1 if len(rest) == 1 or rest[1] in _API_WORDS else 2
-        return _of_repository(asked, parts[1], "/".join(rest[:length]), ["api", *rest[length:]])
-    kind, rest = (parts[0], parts[1:]) if parts[0] in _KINDS else ("models", parts)
-    for length in (1, 2):
-        if len(rest) > length + 2 and rest[length] in ("resolve", "raw"):
-            return _of_repository(asked, kind, "/".join(rest[:length]), rest[length:])
-    return _error(404, "Sorry, we can't find the page you are looking for.")
-
-
-def _of_repository(asked: _Asked, kinds: str, name: str, rest: list[str]) -> _Answer:
-    kind = _KINDS[kinds]
-    present = asked.hub.present_name(kind, name)
-    repository = asked.hub.find_repository(kind, present)
-    if repository is None:
-        # What the Hub answers whoever is not logged in, also of private repositories.
-        return _error(401, "Invalid username or password.", code="RepoNotFound")
-    if present != name:
-        query = urllib.parse.urlencode(asked.query, doseq=True)
-        place = asked.path.replace(f"/{name}", f"/{present}", 1) + (f"?{query}" if query else "")
-        return _json(f"Temporary Redirect. Redirecting to {place}", 307, Location=place)
-    if repository.token not in (None, asked.token):
-        message = f"Access to {kind} {name} is restricted."
-        return _error(401, message, code="GatedRepo")
-    word = rest[0]
-    if word in ("resolve", "raw"):
-        return _with_commit(asked, repository, rest[1], "/".join(rest[2:]), answer=_resolve)
-    if len(rest) == 1 or rest[1] == "revision":
-        return _with_commit(asked, repository, _second(rest), "", answer=_info)
-    if rest[1] == "refs":
-        return _json(_refs(repository))
-    answer = {"tree": _tree, "paths-info": _paths_info, "commits": _commits}[rest[1]]
-    return _with_commit(asked, repository, _second(rest), "/".join(rest[3:]), answer=answer)
-
-
-def _second(rest: list[str]) -> str:
-    return rest[2] if len(rest) > 2 else "main"
-
-
-def _with_commit(asked: _Asked, repository: HubRepository, revision: str, path: str, *, answer):
-    try:
-        commit = repository.find(revision)
-    except KeyError:
-        return _error(404, f"Invalid rev id: {revision}", code="RevisionNotFound")
-    return answer(asked, repository, commit, path)
-
-
-def _missing(commit: HubCommit, path: str) -> _Answer:
-    message = f"{path} does not exist on {commit.sha}" if path else "Entry not found"
-    return _error(404, message, code="EntryNotFound", X_Repo_Commit=commit.sha)
-
-
-def _content(data: bytes, etag: str, **headers: str) -> _Answer:
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
-    fixed = {"Content-Type": "application/octet-stream", "Accept-Ranges": "bytes", "ETag": etag}
-    return _Answer(200, {**fixed, **told}, data)
-
-
-def _resolve(asked: _Asked, repository: HubRepository, commit: HubCommit, path: str) -> _Answer:
-    file: HubFile | None = commit.files.get(path)
-    if file is None:
-        return _missing(commit, "")
-    if not file.is_lfs:
-        return _content(file.data, f'"{file.blob_id}"', X_Repo_Commit=commit.sha)
-    headers = {
-        "X-Repo-Commit": commit.sha, "ETag": f'"{file.blob_id}"',
-        "X-Linked-Size": str(len(file.data)), "X-Linked-ETag": f'"{file.sha256}"',
-        "Location": f"{asked.hub.url}/lfs/{file.sha256}",
-    }  # fmt: skip
-    return _Answer(302, headers, b"Found. Redirecting")
-
-
-def _info(asked: _Asked, repository: HubRepository, commit: HubCommit, _: str) -> _Answer:
-    return _json(describe_repository(repository, commit, blobs=asked.is_set("blobs")))
-
-
-def _tree(asked: _Asked, repository: HubRepository, commit: HubCommit, path: str) -> _Answer:
-    entries = list_tree(commit, path, recursive=asked.is_set("recursive"))
-    if entries is None:
-        return _missing(commit, path)
-    if asked.is_set("expand"):
-        entries = [add_last_commit(entry, commit) for entry in entries]
-    start, size = int(asked.query.get("cursor", ["0"])[0]), asked.hub.page_size
-    if start + size >= len(entries):
-        return _json(entries[start:])
-    query = urllib.parse.urlencode({**asked.query, "cursor": start + size}, doseq=True)
-    link = f'<{asked.hub.url}{asked.path}?{query}>; rel="next"'
-    return _json(entries[start : start + size], Link=link)
-
-
-def _paths_info(asked: _Asked, repository: HubRepository, commit: HubCommit, _: str) -> _Answer:
-    folders, entries = commit.folders(), []
-    for path in asked.form.get("paths", []):
-        if path in commit.files:
-            entries.append(describe_file(path, commit.files[path]))
-        elif path in folders:
-            entries.append(describe_folder(path, commit))
-    if asked.is_set("expand"):
-        entries = [add_last_commit(entry, commit) for entry in entries]
-    return _json(entries)
-
-
-def _commits(asked: _Asked, repository: HubRepository, commit: HubCommit, _: str) -> _Answer:
-    known = list(repository.commits.values())
-    until = known[: known.index(commit) + 1]
-    return _json(
-        [
-            {"id": held.sha, "title": held.title, "message": "", "authors": [], "date": DATE}
-            for held in reversed(until)
-        ]
-    )
-
-
-def _refs(repository: HubRepository) -> dict[str, list[dict[str, str]]]:
-    listed: dict[str, list[dict[str, str]]] = {"branches": [], "converts": [], "tags": []}
-    folders = {"heads": "branches", "convert": "converts", "tags": "tags"}
-    for ref, sha in repository.refs.items():
-        _, folder, name = ref.split("/", 2)
-        if folder in folders:
-            listed[folders[folder]].append({"name": name, "ref": ref, "targetCommit": sha})
-    return listed
+            is_viewed = request.path.startswith("http://")
+            (self.viewed if is_viewed else self.requests).append(request)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -373,16 +248,29 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if fault and fault.seconds:
             time.sleep(fault.seconds)
         if fault and fault.status:
-            answer = _error(fault.status, "The test asked for this.")
+            answer = fake_hub_answers.error(fault.status, "The test asked for this.")
             answer = answer._replace(headers={**answer.headers, **fault.headers})
         else:
-            split = urllib.parse.urlsplit(self.path)
-            token = self.headers.get("Authorization", "").partition("Bearer ")[2]
-            query = urllib.parse.parse_qs(split.query)
-            answer = _answer(_Asked(self.hub, split.path, query, token, form))
+            answer = self._find_answer(form)
+        if answer is None:
+            self.close_connection = True
+            return
         self._send(self._part(answer), None if fault is None else fault.cut_after)
 
-    def _part(self, answer: _Answer) -> _Answer:
+    def _find_answer(self, form: dict[str, Any]) -> Answer | None:
+        """Returns what to say; None for hanging up on whoever wants another host."""
+        split = urllib.parse.urlsplit(self.path)
+        token = self.headers.get("Authorization", "").partition("Bearer ")[2]
+        asked = Asked(self.hub, split.path, urllib.parse.parse_qs(split.query), token, form)
+        if split.netloc:
+            own = self.hub.url.replace("://", f"://{_VIEWER}")
+            return fake_hub_answers.view(asked) if self.path.startswith(f"{own}/") else None
+        seconds = 0 if split.path.startswith("/lfs/") else self.hub.take_limit()
+        if seconds:
+            return fake_hub_answers.error(429, "Too many requests", Retry_After=str(seconds))
+        return fake_hub_answers.answer(asked)
+
+    def _part(self, answer: Answer) -> Answer:
         """Answers a request for a stretch of a content."""
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if not wanted or answer.status != 200 or "Accept-Ranges" not in answer.headers:
@@ -390,11 +278,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         start, total = int(wanted[1]), len(answer.body)
         stop = min(total, int(wanted[2]) + 1) if wanted[2] else total
         if start >= stop:
-            return _Answer(416, {"Content-Range": f"bytes */{total}"})
+            return Answer(416, {"Content-Range": f"bytes */{total}"})
         headers = {**answer.headers, "Content-Range": f"bytes {start}-{stop - 1}/{total}"}
-        return _Answer(206, headers, answer.body[start:stop])
+        return Answer(206, headers, answer.cut(start, stop))
 
-    def _send(self, answer: _Answer, cut_after: int | None) -> None:
+    def _send(self, answer: Answer, cut_after: int | None) -> None:
         asked = dict(self.headers.items())
         self.hub.remember(Request(self.command, self.path, answer.status, asked))
         self.send_response(answer.status)
@@ -403,11 +291,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body if cut_after is None else answer.body[:cut_after])
+            self._send_body(answer if cut_after is None else answer.shorten(cut_after))
         if cut_after is not None and self.command != "HEAD":
             self.wfile.flush()
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _send_body(self, answer: Answer) -> None:
+        body = answer.body
+        if not isinstance(body, Stretch):
+            self.wfile.write(body)
+        elif len(body):
+            with open(body.path, "rb") as file:
+                self.connection.sendfile(file, body.start, len(body))
 
 
 class _Server(http.server.ThreadingHTTPServer):
@@ -451,3 +347,40 @@ def serve() -> Iterator[FakeHub]:
     finally:
         server.stop()
         thread.join()
+
+
+def _add_folder(hub: FakeHub, folder: pathlib.Path) -> None:
+    """Adds the repositories that lie in a folder, as `{models,datasets,spaces}/org/name/`."""
+    for kind in ("model", "dataset", "space"):
+        for place in sorted(folder.glob(f"{kind}s/*/*")):
+            files = {
+                str(path.relative_to(place)): path
+                for path in sorted(place.rglob("*"))
+                if path.is_file()
+            }
+            hub.add(kind, "/".join(place.parts[-2:]), files)
+
+
+@contextlib.contextmanager
+def serve_elsewhere(folder: pathlib.Path | str) -> Iterator[str]:
+    """Serves the repositories in a folder from a process of its own; gives the Hub's address."""
+    command = [sys.executable, __file__, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as it:
+        try:
+            yield it.stdout.readline().strip()
+        finally:
+            # It ends with its input, so also where whoever started it is killed.
+            it.stdin.close()
+            it.wait()
+
+
+def main(folder: str) -> None:
+    """Serves a folder until the input ends; prints the address."""
+    with serve() as hub:
+        _add_folder(hub, pathlib.Path(folder))
+        print(hub.url, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

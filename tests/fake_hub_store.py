@@ -9,12 +9,20 @@ Hub keeps apart: a request for one is sent on to where its content lies.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
+import pathlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Union
 
 DATE = "2026-01-02T03:04:05.000Z"
-_LFS_SUFFIXES = (".parquet", ".safetensors", ".bin", ".arrow", ".msgpack", ".h5", ".gz", ".zip")
+_LFS_SUFFIXES = (
+    ".parquet", ".safetensors", ".bin", ".arrow", ".msgpack", ".h5", ".gz", ".zip", ".onnx", ".ot",
+    ".model", ".pt", ".gguf", ".png", ".jpg",
+)  # fmt: skip
+# A file that is given by its path is never held in memory whole.
+Content = Union[bytes, str, pathlib.Path]
+_BLOCK_BYTES = 1 << 22
 _POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n"
 
 
@@ -24,17 +32,35 @@ def _git_id(kind: str, data: bytes) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class HubFile:
-    """One file: its bytes, and whether the Hub keeps it apart."""
+    """One file: its bytes or where they lie, and whether the Hub keeps it apart."""
 
-    data: bytes
+    content: bytes | pathlib.Path
     is_lfs: bool
 
     @property
+    def data(self) -> bytes:
+        """The content, read if it lies in a file."""
+        return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
+
+    @functools.cached_property
+    def size(self) -> int:
+        """Bytes of the content."""
+        if isinstance(self.content, bytes):
+            return len(self.content)
+        return self.content.stat().st_size
+
+    @functools.cached_property
     def sha256(self) -> str:
         """The hash of the content: the name of an LFS file."""
-        return hashlib.sha256(self.data).hexdigest()
+        if isinstance(self.content, bytes):
+            return hashlib.sha256(self.content).hexdigest()
+        digest = hashlib.sha256()
+        with open(self.content, "rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+        return digest.hexdigest()
 
-    @property
+    @functools.cached_property
     def blob_id(self) -> str:
         """Git's id of what lies in the repository: of an LFS file, of its pointer."""
         return _git_id("blob", self.pointer if self.is_lfs else self.data)
@@ -42,7 +68,7 @@ class HubFile:
     @property
     def pointer(self) -> bytes:
         """What git holds in place of an LFS file."""
-        return _POINTER.format(oid=self.sha256, size=len(self.data)).encode()
+        return _POINTER.format(oid=self.sha256, size=self.size).encode()
 
     @property
     def etag(self) -> str:
@@ -75,33 +101,52 @@ class HubRepository:
       name: As `org/name`, or `name`.
       commits: By id, in the order in which they were made.
       refs: Full name of a branch or tag -> the commit's id.
-      token: Only requests with this token are answered; none is needed if it is None.
+      token: Contents go only to requests with this token; none is needed if it is None.
+      is_private: Whether requests without the token hear that there is no such repository.
+      viewer: What the data set viewer answers: the path (`parquet`, `info`) -> its JSON.
+      viewed: The commit that `viewer` tells of.
     """
 
-    def __init__(self, kind: str, name: str, *, token: str | None = None) -> None:
+    def __init__(
+        self, kind: str, name: str, *, token: str | None = None, is_private: bool = False
+    ) -> None:
         self.kind = kind
         self.name = name
         self.commits: dict[str, HubCommit] = {}
         self.refs: dict[str, str] = {}
         self.token = token
+        self.is_private = is_private
+        self.viewer: dict[str, dict[str, Any]] = {}
+        self.viewed = ""
 
     def commit(
         self,
-        files: Mapping[str, bytes | str],
+        files: Mapping[str, Content],
         *,
         remove: Iterable[str] = (),
         title: str = "Change files",
         branch: str = "main",
+        is_orphan: bool = False,
     ) -> str:
-        """Adds files to those of the branch, and returns the new commit's id."""
+        """Adds files to those of the branch, and returns the new commit's id.
+
+        Args:
+          files: Path -> content.
+          remove: Paths that the branch held.
+          title: Of the commit.
+          branch: One that is not there begins at `main`; or `refs/...`.
+          is_orphan: Whether the commit holds nothing but `files`, as those of
+            `refs/convert/parquet` do.
+        """
         ref = branch if branch.startswith("refs/") else f"refs/heads/{branch}"
         parent = self.refs.get(ref, self.refs.get("refs/heads/main", ""))
+        parent = "" if is_orphan else parent
         held = dict(self.commits[parent].files) if parent else {}
         for path in remove:
             del held[path]
         for path, content in files.items():
-            data = content.encode() if isinstance(content, str) else content
-            held[path] = HubFile(data, path.endswith(_LFS_SUFFIXES))
+            kept = content.encode() if isinstance(content, str) else content
+            held[path] = HubFile(kept, path.endswith(_LFS_SUFFIXES))
         lines = [f"{path} {file.etag}" for path, file in sorted(held.items())]
         content = "\n".join([self.kind, self.name, parent, title, *lines])
         sha = _git_id("commit", content.encode())
@@ -123,9 +168,9 @@ class HubRepository:
 
 def describe_file(path: str, file: HubFile) -> dict[str, Any]:
     """Returns what the Hub's listings say of a file."""
-    described = {"type": "file", "oid": file.blob_id, "size": len(file.data), "path": path}
+    described = {"type": "file", "oid": file.blob_id, "size": file.size, "path": path}
     if file.is_lfs:
-        size, pointer_size = len(file.data), len(file.pointer)
+        size, pointer_size = file.size, len(file.pointer)
         described["lfs"] = {"oid": file.sha256, "size": size, "pointerSize": pointer_size}
     return described
 
@@ -143,16 +188,17 @@ def describe_repository(repository: HubRepository, commit: HubCommit, *, blobs: 
     for path, file in sorted(commit.files.items()):
         sibling: dict[str, Any] = {"rfilename": path}
         if blobs:
-            sibling.update(size=len(file.data), blobId=file.blob_id)
+            sibling.update(size=file.size, blobId=file.blob_id)
             if file.is_lfs:
                 pointer_size = len(file.pointer)
                 sibling["lfs"] = {
-                    "sha256": file.sha256, "size": len(file.data), "pointerSize": pointer_size,
+                    "sha256": file.sha256, "size": file.size, "pointerSize": pointer_size,
                 }  # fmt: skip
         siblings.append(sibling)
     described = {
         "_id": commit.sha[:24], "id": repository.name, "sha": commit.sha, "siblings": siblings,
-        "author": repository.name.partition("/")[0], "private": False, "gated": False,
+        "author": repository.name.partition("/")[0], "private": repository.is_private,
+        "gated": "auto" if repository.token and not repository.is_private else False,
         "disabled": False, "tags": [], "likes": 0, "downloads": 0, "createdAt": DATE,
         "lastModified": DATE, "cardData": card_data(commit),
     }  # fmt: skip

@@ -23,7 +23,7 @@ HEAVY = {
 # Modules on their own in code_t5/ that every room may use; of the house they use errors alone.
 SHARED = {
     *("errors", "progress", "command_line", "parallel", "visible_text", "vocabulary_escapes"),
-    *("pipeline_calls", "library_errors"),
+    *("pipeline_calls", "library_errors", "network_fence"),
 }
 _SHARED_ROOMS = {f"code_t5/{name}" for name in SHARED}
 _STORES = {"code_t5/token_cache", "code_t5/teacher_outputs", "code_t5/hf_artifacts"}
@@ -58,6 +58,7 @@ FOREIGN_SIGNATURES = {
     "resumable_train_model": "mesh_tensorflow.transformer.utils.run",
     "__exit__": "the context manager protocol",
     "from_flcc": "users of FastHfDatasetProvider",
+    "load_dataset": "datasets.load_dataset",
 }
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]

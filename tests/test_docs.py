@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 
+import fake_hub
+import hub_artefacts
 import pytest
 
 from preprocessing import dev_dataset
@@ -34,7 +36,7 @@ def _blocks(page: str) -> list[str]:
 
 
 def test_pages_have_commands():
-    assert len(_blocks("README.md")) == 5
+    assert len(_blocks("README.md")) == 6
     assert len(_blocks("docs/gentle_introduction.md")) == 10
 
 
@@ -89,8 +91,11 @@ def test_commands_run(tmp_path, page):
         "PYTHON": sys.executable,
         "PYTHONPATH": str(checkout),
     }
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=checkout, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    with fake_hub.serve() as hub:
+        hub_artefacts.fill(hub)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=checkout, env={**environment, "HF_ENDPOINT": hub.url},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

@@ -19,9 +19,8 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.data.objectives import Documents, Examples, Objective, Requests, mix_keys
-from code_t5.encoding import ragged
+from code_t5.encoding import permutation, ragged
 from code_t5.encoding.ragged import Ragged
-from code_t5.token_cache import permutation
 
 # Examples within which the members of a mixture are shuffled.
 ROUND_EXAMPLES = 1024

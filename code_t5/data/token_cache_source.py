@@ -20,10 +20,9 @@ import seqio
 import tensorflow as tf
 
 from code_t5 import errors
-from code_t5.encoding import ragged
+from code_t5.encoding import keys, permutation, ragged
 from code_t5.encoding.piece_model import UNK_ID
 from code_t5.pipeline_calls import pipeline_call
-from code_t5.token_cache import keys, permutation
 from code_t5.token_cache.reader import TokenCacheReader
 from code_t5.token_cache.token_split import TokenSplit
 

@@ -8,7 +8,9 @@ when everything that it lists is on the disk.
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +21,9 @@ from code_t5.storage import atomic, manifest
 
 FORMAT_NAME = "code_t5_hf_artifact"
 FORMAT_VERSION = 1
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_ARROW_DIR = re.compile(r"datasets/.+", re.DOTALL)
+_BLOB = re.compile(r"[0-9A-Za-z]{0,64}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +70,7 @@ class ArtefactRecord:
       files: Every file of the snapshot that was fetched, by its path in the repository.
       prepared: Of a data set: what was prepared of it.
       versions: Of the libraries that fetched and prepared it.
+      is_proved: Whether it was loaded without a network since.
     """
 
     request: ArtefactRequest
@@ -73,6 +79,7 @@ class ArtefactRecord:
     files: Mapping[str, StoredFile]
     prepared: tuple[PreparedConfig, ...] = ()
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    is_proved: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -145,12 +152,14 @@ def read_record(folder: pathlib.Path) -> ArtefactRecord:
         record = ArtefactRecord(
             request=request_from_json(fields["request"]),
             repository=str(fields["repository"]),
-            commit=str(fields["commit"]),
+            commit=_fitting(_COMMIT, fields["commit"]),
             files=_read_files(fields["files"]),
             prepared=tuple(_read_prepared(config) for config in fields["prepared"]),
             versions=dict(fields["versions"]),
+            is_proved=fields.get("is_proved") is True,
         )
-        paths = [record.request.name, *record.files, *(c.arrow_dir for c in record.prepared)]
+        paths = [record.request.name, record.repository, *record.files]
+        paths += [config.arrow_dir for config in record.prepared]
         paths += [path for config in record.prepared for path in config.files]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise errors.ArtifactError(
@@ -172,8 +181,9 @@ def list_records(root: CacheRoot) -> Iterator[tuple[pathlib.Path, ArtefactRecord
     Args:
       root: Where; it may hold none.
     """
-    folders = sorted(root.artifacts_dir.glob("[!.]*")) if root.artifacts_dir.is_dir() else []
-    for folder in folders:
+    # Not by glob, for which a folder that may not be read is an empty one.
+    names = os.listdir(root.artifacts_dir) if root.artifacts_dir.is_dir() else []
+    for folder in (root.artifacts_dir / name for name in sorted(names) if name[:1] != "."):
         try:
             yield folder, read_record(folder)
         except errors.ArtifactError as error:
@@ -181,16 +191,36 @@ def list_records(root: CacheRoot) -> Iterator[tuple[pathlib.Path, ArtefactRecord
 
 
 def _read_files(fields: Mapping[str, Any]) -> dict[str, StoredFile]:
-    return {
-        str(path): StoredFile(int(file["size_bytes"]), str(file["sha256"]), str(file["blob"]))
-        for path, file in fields.items()
-    }
+    return {str(path): _read_file(file) for path, file in fields.items()}
+
+
+def _read_file(fields: Mapping[str, Any]) -> StoredFile:
+    """Returns one file.
+
+    Raises:
+      ValueError: It is none.
+    """
+    size_bytes = int(fields["size_bytes"])
+    if size_bytes < 0:
+        raise ValueError(f"a file of {size_bytes} bytes")
+    return StoredFile(size_bytes, str(fields["sha256"]), _fitting(_BLOB, fields["blob"]))
+
+
+def _fitting(shape: re.Pattern[str], value: object) -> str:
+    """Returns a text of a shape.
+
+    Raises:
+      ValueError: It has another.
+    """
+    if not isinstance(value, str) or not shape.fullmatch(value):
+        raise ValueError(f"{value!a} is not of the shape {shape.pattern}")
+    return value
 
 
 def _read_prepared(fields: Mapping[str, Any]) -> PreparedConfig:
     return PreparedConfig(
         config=str(fields["config"]),
-        arrow_dir=str(fields["arrow_dir"]),
+        arrow_dir=_fitting(_ARROW_DIR, fields["arrow_dir"]),
         splits={str(split): int(number) for split, number in fields["splits"].items()},
         files=_read_files(fields["files"]),
     )

@@ -6,7 +6,8 @@ A *metric* is a repository of the Hub's spaces with a script that `evaluate` run
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Union
 
 from code_t5.storage import fingerprints
@@ -14,6 +15,13 @@ from code_t5.storage import fingerprints
 KINDS = ("model", "dataset", "metric")
 REPOSITORY_TYPES = {"model": "model", "dataset": "dataset", "metric": "space"}
 _HASH_LENGTH = 12
+_METRICS = "evaluate-metric"
+# As the Hub has them; two dashes or points in a row would make two repositories one folder.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)?")
+_REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+=#/-]*")
+_MAX_NAME_LENGTH = 96
+_MAX_REVISION_LENGTH = 200
+_MAX_SHOWN = 120
 
 DataFiles = Union[str, tuple[str, ...], Mapping[str, Union[str, tuple[str, ...]]], None]
 
@@ -52,7 +60,12 @@ class ArtefactRequest:
     def where(self) -> str:
         """The request, for messages."""
         revision = f" at {self.revision}" if self.revision else ""
-        return f"the {self.kind} {self.name}{revision}"
+        return f"the {self.kind} {self.title}{revision}"
+
+    @property
+    def title(self) -> str:
+        """The name, with the configurations of a data set: `wikiann (en)`."""
+        return self.name + (f" ({', '.join(self.configs)})" if self.configs else "")
 
     def as_json(self) -> dict[str, Any]:
         """Returns the request as JSON values."""
@@ -79,6 +92,10 @@ def request_from_json(fields: Mapping[str, Any]) -> ArtefactRequest:
 
     Args:
       fields: JSON values.
+
+    Raises:
+      TypeError: They are not a request's.
+      ValueError: It names what no repository can be called.
     """
     given = dict(fields)
     for name in ("patterns", "ignore_patterns", "configs"):
@@ -88,4 +105,67 @@ def request_from_json(fields: Mapping[str, Any]) -> ArtefactRequest:
         given["data_files"] = {k: v if isinstance(v, str) else tuple(v) for k, v in files.items()}
     elif isinstance(files, list):
         given["data_files"] = tuple(files)
-    return ArtefactRequest(**given)
+    request = ArtefactRequest(**given)
+    fault = find_fault(request)
+    if fault:
+        raise ValueError(fault)
+    return request
+
+
+def metric_repository(name: str) -> str:
+    """Returns where a metric lies that `evaluate` knows by a short name.
+
+    Args:
+      name: As `evaluate.load` takes it.
+
+    >>> metric_repository("accuracy")
+    'evaluate-metric/accuracy'
+    """
+    return name if "/" in name else f"{_METRICS}/{name}"
+
+
+def find_fault(request: ArtefactRequest) -> str:
+    """Returns what is wrong with a request: found, wanted, what to do; empty if it may be asked.
+
+    Names become folders and revisions files: none may lead out of the cache.
+
+    Args:
+      request: From a file or a command line.
+
+    >>> find_fault(ArtefactRequest("model", "../../etc"))
+    "its name is '../../etc'; wanted NAME or ORG/NAME as the Hub has them; correct it"
+    """
+    if request.kind not in KINDS:
+        return f"its kind is {_shown(request.kind)}; wanted {', '.join(KINDS)}; choose one"
+    name, revision = request.name, request.revision
+    fits = isinstance(name, str) and len(name) <= _MAX_NAME_LENGTH and _NAME.fullmatch(name)
+    if not fits or ".." in name or "--" in name:
+        shown = _shown(name)
+        return f"its name is {shown}; wanted NAME or ORG/NAME as the Hub has them; correct it"
+    if revision is not None:
+        fits = isinstance(revision, str) and _REVISION.fullmatch(revision)
+        if not fits or ".." in revision or len(revision) > _MAX_REVISION_LENGTH:
+            return (
+                f"its revision is {_shown(revision)}; wanted a branch, a tag, refs/... or a "
+                "commit; correct it"
+            )
+    for path in _paths(request):
+        if not isinstance(path, str) or "\0" in path or path.startswith(("/", "~")):
+            return f"it names the path {_shown(path)}; wanted one in the repository; correct it"
+        if ".." in path.split("/"):
+            return f"it names the path {_shown(path)}; wanted one in the repository; correct it"
+    return ""
+
+
+def _shown(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
+
+
+def _paths(request: ArtefactRequest) -> Iterator[str]:
+    """Yields what a request names in a repository: patterns, folders, files, configurations."""
+    yield from (*request.patterns, *request.ignore_patterns, *request.configs)
+    files = request.data_files
+    yield from [] if request.data_dir is None else [request.data_dir]
+    for given in files.values() if isinstance(files, Mapping) else [files]:
+        yield from [given] if isinstance(given, str) else given or ()

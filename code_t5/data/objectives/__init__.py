@@ -8,7 +8,7 @@ from code_t5.data.objectives.line_completion import LineCompletion
 from code_t5.data.objectives.objective import Documents, Examples, Objective, Requests
 from code_t5.data.objectives.prefix_lm import PrefixLm
 from code_t5.data.objectives.span_corruption import SpanCorruption
-from code_t5.token_cache.keys import mix_keys
+from code_t5.encoding.keys import mix_keys
 
 __all__ = [
     "OBJECTIVES",

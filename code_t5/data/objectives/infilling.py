@@ -23,9 +23,9 @@ from code_t5.data.objectives import line_windows, syntax, token_tables, windows
 from code_t5.data.objectives.cut_texts import CutTexts
 from code_t5.data.objectives.objective import Documents, Examples, Objective, Requests
 from code_t5.data.objectives.segments import Segments
+from code_t5.encoding import keys
 from code_t5.encoding.ragged import Ragged
 from code_t5.encoding.token_model import TokenModel
-from code_t5.token_cache import keys
 
 CHARACTERS, LINES, AST = "characters", "lines", "ast"
 UNITS = (CHARACTERS, LINES, AST)

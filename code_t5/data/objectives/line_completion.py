@@ -22,10 +22,9 @@ from code_t5 import errors
 from code_t5.data.objectives import token_tables, windows
 from code_t5.data.objectives.objective import Documents, Examples, Objective, Requests
 from code_t5.data.objectives.segments import Segments
-from code_t5.encoding import ragged
+from code_t5.encoding import keys, ragged
 from code_t5.encoding.ragged import Ragged
 from code_t5.encoding.token_model import TokenModel
-from code_t5.token_cache import keys
 
 # What is drawn from a cursor's key.
 _LINE, _IS_AT_START, _COLUMN = range(3)

@@ -19,10 +19,9 @@ import numpy as np
 from code_t5 import errors
 from code_t5.data.objectives import windows
 from code_t5.data.objectives.objective import Documents, Examples, Objective, Requests
-from code_t5.encoding import piece_model, ragged
+from code_t5.encoding import keys, piece_model, ragged
 from code_t5.encoding.ragged import Ragged
 from code_t5.encoding.token_model import TokenModel
-from code_t5.token_cache import keys
 
 
 def choose_subsets(row_keys: np.ndarray, *, sizes: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ import warnings
 
 import numpy as np
 
-from code_t5.token_cache import keys
+from code_t5.encoding import keys
 
 # Another version may parse other texts, and put nodes elsewhere.
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -6,9 +6,8 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.data.objectives.objective import Documents, Requests
-from code_t5.encoding import ragged
+from code_t5.encoding import keys, ragged
 from code_t5.encoding.ragged import Ragged
-from code_t5.token_cache import keys
 
 
 def count_windows(lengths: np.ndarray, *, window: int) -> np.ndarray:

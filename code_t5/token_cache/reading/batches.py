@@ -25,13 +25,13 @@ from typing import Any, Union
 import numpy as np
 
 from code_t5 import errors
-from code_t5.token_cache import reader as cache_reader
-from code_t5.token_cache.reading.window_order import (
+from code_t5.encoding.item_order import (
     DEFAULT_SEED,
+    ItemOrder,
     Resumable,
     ShardedOrder,
-    WindowOrder,
 )
+from code_t5.token_cache import reader as cache_reader
 from code_t5.token_cache.reading.windows import WindowReader
 from code_t5.token_cache.token_split import TokenSplit
 
@@ -281,7 +281,7 @@ class WindowBatches(Resumable):
         self.fields = check_fields(fields)
         self.dtype = check_dtype(dtype)
         self.windows = source.open()
-        order = WindowOrder(
+        order = ItemOrder(
             self.windows.num_windows, seed=seed, shuffle=shuffle, identity=self.windows.identity
         )
         self.order = ShardedOrder(

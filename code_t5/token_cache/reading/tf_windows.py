@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from code_t5 import errors, pipeline_calls
+from code_t5.encoding.item_order import Resumable
 from code_t5.token_cache import call_options
 from code_t5.token_cache.reading import batches
-from code_t5.token_cache.reading.window_order import Resumable
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -13,16 +13,20 @@ and their order are the same. torch is imported when something is made, not befo
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from code_t5.encoding import torch_stream
+from code_t5.encoding.item_order import DEFAULT_SEED
+from code_t5.encoding.torch_stream import ResumableLoader
 from code_t5.token_cache.reading import batches
-from code_t5.token_cache.reading.window_order import DEFAULT_SEED, Resumable
 
 if TYPE_CHECKING:
     import torch
+
+__all__ = ["ResumableLoader", "window_dataset", "window_stream"]
 
 
 class _Row(tuple):
@@ -128,69 +132,6 @@ def window_dataset(
     return _make_window_dataset(source, batches.check_fields(fields))
 
 
-@functools.cache
-def _window_stream_class() -> type:
-    import torch
-    import torch.utils.data
-
-    class WindowStream(torch.utils.data.IterableDataset):
-        """Batches of windows; `window_stream` says what they are.
-
-        `start` is where workers begin: epoch and position, in memory that they share, since those
-        that outlive an epoch keep their copy of everything else.
-        """
-
-        def __init__(self, reader: batches.WindowBatches, start: torch.Tensor) -> None:
-            self.reader = reader
-            self.start = start
-
-        def __reduce__(self) -> tuple[Any, ...]:
-            return _make_window_stream, (self.reader, self.start)
-
-        def __len__(self) -> int:
-            return len(self.reader)
-
-        def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
-            worker = torch.utils.data.get_worker_info()
-            if worker is None:
-                return map(_as_tensors, self.reader)
-            order = self.reader.order
-            order.epoch, order.position = self.start.tolist()
-            numbers = range(worker.id, order.num_batches, worker.num_workers)
-            return (_as_tensors(self.reader.read(order.batch(number))) for number in numbers)
-
-        def mark_start(self) -> None:
-            """Tells workers that begin from now on where the reader is."""
-            self.start[0], self.start[1] = self.reader.order.epoch, self.reader.order.position
-
-        def set_epoch(self, epoch: int) -> None:
-            self.reader.set_epoch(epoch)
-            self.mark_start()
-
-        def state_dict(self) -> dict[str, Any]:
-            return self.reader.state_dict()
-
-        def load_state_dict(self, state: Mapping[str, Any]) -> None:
-            self.reader.load_state_dict(state)
-            self.mark_start()
-
-    return WindowStream
-
-
-def _as_tensors(arrays: Sequence[np.ndarray]) -> tuple[torch.Tensor, ...]:
-    import torch
-
-    return tuple(torch.from_numpy(array) for array in arrays)
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
-
-
-def _make_window_stream(reader: batches.WindowBatches, start: torch.Tensor) -> Any:
-    return _window_stream_class()(reader, start)
-
-
 def window_stream(
     source: batches.WindowSource,
     *,
@@ -227,8 +168,6 @@ def window_stream(
     Raises:
       CodeT5Error: See `batches.WindowBatches`.
     """
-    import torch
-
     reader = batches.WindowBatches(
         source,
         batch_size=batch_size,
@@ -240,46 +179,4 @@ def window_stream(
         fields=fields,
         dtype=np.int64,
     )
-    return _make_window_stream(reader, torch.zeros(2, dtype=torch.int64).share_memory_())
-
-
-class ResumableLoader(Resumable):
-    """A DataLoader over a stream that knows what was handed out, whatever its workers read ahead.
-
-    Attributes:
-      stream: What is read.
-      loader: torch's DataLoader.
-    """
-
-    def __init__(self, stream: Any, **options: Any) -> None:
-        """Sets up the DataLoader.
-
-        Args:
-          stream: As `window_stream` gives it.
-          **options: torch's for a DataLoader: `num_workers`, `pin_memory`, `persistent_workers` and
-            so on, but none on what a batch is.
-        """
-        import torch.utils.data
-
-        self.stream = stream
-        self.loader = torch.utils.data.DataLoader(
-            stream, batch_size=None, collate_fn=_as_it_is, **options
-        )
-
-    @property
-    def _place(self) -> Any:
-        return self.stream
-
-    def __len__(self) -> int:
-        """Returns how many batches are left in this epoch."""
-        return len(self.stream)
-
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
-        """Yields what is left of an epoch; each batch counts as had when it is handed out."""
-        if not self.loader.num_workers:
-            yield from self.loader
-            return
-        self.stream.mark_start()
-        for batch in self.loader:
-            self.stream.reader.order.advance(1)
-            yield batch
+    return torch_stream.batch_stream(reader)

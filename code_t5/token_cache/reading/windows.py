@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from code_t5 import errors
+from code_t5.encoding.whole_numbers import read_indexes, read_whole_number
 from code_t5.token_cache.reading import window_segments
 from code_t5.token_cache.token_split import TokenSplit
-from code_t5.token_cache.whole_numbers import read_indexes, read_whole_number
 
 # The label that PyTorch's losses pass over.
 IGNORED_LABEL = -100

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Union
 import numpy as np
 
 from code_t5 import errors
-from code_t5.token_cache import keys, permutation
+from code_t5.encoding import keys, permutation
 
 TRAIN, VALIDATION = "train", "validation"
 # From how many places of a split a sample is taken.

@@ -14,7 +14,8 @@ from typing import Any, Union
 import numpy as np
 
 from code_t5 import errors
-from code_t5.token_cache import layout, whole_numbers
+from code_t5.encoding import whole_numbers
+from code_t5.token_cache import layout
 from code_t5.token_cache.sources import row_choice
 
 # A name for all, several, or the name that each gets in the cache.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from code_t5.data.objectives import syntax
-from code_t5.token_cache import keys
+from code_t5.encoding import keys
 
 
 def _found(text):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from code_t5.token_cache import keys
+from code_t5.encoding import keys
 
 
 def test_keys_are_the_same_in_every_process_and_release():

@@ -7,7 +7,7 @@ import collections
 import numpy as np
 import pytest
 
-from code_t5.token_cache import permutation
+from code_t5.encoding import permutation
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 16, 17, 99, 100, 101, 4097])

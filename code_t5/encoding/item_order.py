@@ -1,9 +1,10 @@
-"""The order in which windows are read: a formula, so that nothing is stored and any place is found.
+"""The order in which items are read: a formula, so that nothing is stored and any place is found.
 
-An *epoch* is one pass over all windows, in an order of its own. A *position* counts windows from
+An *item* is whatever is stored by number: a window of a token cache, a sample of a teacher. An
+*epoch* is one pass over all items, in an order of its own. A *position* counts items from
 the start of an epoch. All ranks (processes of a training run) walk the same order together: of
 each *global batch*, which is one batch for each rank, the first rank takes the first batch, and so
-on. So a run is described by its epoch and by how many windows all ranks have had of it, and goes
+on. So a run is described by its epoch and by how many items all ranks have had of it, and goes
 on from there with any number of ranks and any size of batch.
 """
 
@@ -15,51 +16,55 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from code_t5 import errors
-from code_t5.token_cache import keys, permutation
-from code_t5.token_cache.whole_numbers import read_indexes, read_whole_number
+from code_t5.encoding import keys, permutation
+from code_t5.encoding.whole_numbers import read_indexes, read_whole_number
 
 STATE_VERSION = 1
 DEFAULT_SEED = 42
-# Positions that are rearranged in one go: one at a time would cost more than reading the windows.
+# Positions that are rearranged in one go: one at a time would cost more than reading the items.
 _BLOCK_POSITIONS = 1 << 13
 
 
-class WindowOrder:
-    """Which window stands at which position.
+class ItemOrder:
+    """Which item stands at which position.
 
     Attributes:
-      num_windows: Of an epoch.
+      num_items: Of an epoch.
       seed: Another one gives another order.
-      shuffle: Whether windows are shuffled; else they come by number.
-      identity: What the numbers of windows hang on, JSON values by name.
+      shuffle: Whether items are shuffled; else they come by number.
+      identity: What the numbers of items hang on, JSON values by name.
+      items: What they are called.
     """
 
     def __init__(
         self,
-        num_windows: int,
+        num_items: int,
         *,
         seed: int = DEFAULT_SEED,
         shuffle: bool = True,
         identity: Mapping[str, Any] | None = None,
+        items: str = "windows",
     ) -> None:
         """Sets the order.
 
         Args:
-          num_windows: How many there are.
+          num_items: How many there are.
           seed: Another one gives another order.
           shuffle: Whether to shuffle them, anew for each epoch.
-          identity: What their numbers hang on (`WindowReader.identity`).
+          identity: What their numbers hang on, such as the fingerprint of where they are stored.
+          items: What they are called, in messages and states.
 
         Raises:
-          InputError: There are no windows, or a number is none.
+          InputError: There are no items, or a number is none.
         """
-        self.num_windows = read_whole_number(num_windows, name="num_windows", at_least=1)
+        self.items = items
+        self.num_items = read_whole_number(num_items, name=f"num_{items}", at_least=1)
         self.seed = read_whole_number(seed, name="seed")
         self.shuffle = bool(shuffle)
-        self.identity = {"num_windows": self.num_windows, **(identity or {})}
+        self.identity = {f"num_{items}": self.num_items, **(identity or {})}
 
-    def windows(self, positions: np.ndarray, *, epoch: int = 0) -> np.ndarray:
-        """Returns the windows at some positions.
+    def at(self, positions: np.ndarray, *, epoch: int = 0) -> np.ndarray:
+        """Returns the items at some positions.
 
         Args:
           positions: int `[num_positions]`; those behind the end of the epoch lie in later ones.
@@ -73,11 +78,11 @@ class WindowOrder:
           IndexError: A position is negative.
         """
         numbers = read_indexes(positions, name="positions")
-        epochs, places = np.divmod(numbers, self.num_windows)
+        epochs, places = np.divmod(numbers, self.num_items)
         if not self.shuffle or not numbers.size:
             return places
         order_keys = keys.mix_keys(self.seed, epochs + epoch)
-        return permutation.permute(places, size=self.num_windows, keys=order_keys)
+        return permutation.permute(places, size=self.num_items, keys=order_keys)
 
 
 class _Start(NamedTuple):
@@ -91,19 +96,19 @@ class ShardedOrder:
     """The batches of one rank, and how far all ranks have come.
 
     Attributes:
-      order: Of the windows.
-      batch_size: Windows of a batch of one rank.
+      order: Of the items.
+      batch_size: Items of a batch of one rank.
       rank: From 0 to `world_size - 1`.
       world_size: How many ranks there are.
       drop_last: Whether an epoch ends with its last whole global batch; else what is left is dealt
         out evenly, and a rank's last batch may be shorter, or empty.
       epoch: Of the next batch.
-      position: Windows of this epoch that all ranks together have had.
+      position: Items of this epoch that all ranks together have had.
     """
 
     def __init__(
         self,
-        order: WindowOrder,
+        order: ItemOrder,
         *,
         batch_size: int,
         rank: int = 0,
@@ -113,8 +118,8 @@ class ShardedOrder:
         """Begins with the first epoch.
 
         Args:
-          order: Of the windows.
-          batch_size: Windows of a batch of one rank.
+          order: Of the items.
+          batch_size: Items of a batch of one rank.
           rank: From 0 to `world_size - 1`.
           world_size: How many ranks there are.
           drop_last: Whether an epoch ends with its last whole global batch.
@@ -130,9 +135,9 @@ class ShardedOrder:
                 f"found rank {rank} with world_size {world_size}; wanted one below world_size; "
                 "count ranks from 0"
             )
-        if drop_last and order.num_windows < batch_size * world_size:
+        if drop_last and order.num_items < batch_size * world_size:
             raise errors.InputError(
-                f"{order.num_windows:,} windows make no batch of {batch_size} for each of "
+                f"{order.num_items:,} {order.items} make no batch of {batch_size} for each of "
                 f"{world_size} ranks; wanted {batch_size * world_size:,} at least; choose a "
                 "smaller batch_size or drop_last=False"
             )
@@ -144,7 +149,7 @@ class ShardedOrder:
 
     @property
     def global_batch_size(self) -> int:
-        """Windows of a batch of all ranks."""
+        """Items of a batch of all ranks."""
         return self.batch_size * self.world_size
 
     @property
@@ -153,7 +158,7 @@ class ShardedOrder:
         return self._num_batches(self.position)
 
     def batch(self, index: int) -> np.ndarray:
-        """Returns the windows of a batch that is left in this epoch, without moving on.
+        """Returns the items of a batch that is left in this epoch, without moving on.
 
         Args:
           index: From 0, the next one, to `num_batches - 1`.
@@ -175,19 +180,19 @@ class ShardedOrder:
         if self._block is None or self._block[0] != key:
             last = min((number + 1) * per_block, self._num_batches(start.position))
             positions = self._positions(np.arange(number * per_block, last), start=start.position)
-            self._block = key, self.order.windows(positions, epoch=start.epoch)
+            self._block = key, self.order.at(positions, epoch=start.epoch)
         first = within * self.batch_size
         return self._block[1][first : first + self.batch_size]
 
     def _num_batches(self, position: int) -> int:
-        left = self.order.num_windows - position
+        left = self.order.num_items - position
         whole = left // self.global_batch_size
         return whole if self.drop_last else whole + (left % self.global_batch_size > 0)
 
     def _positions(self, batches: np.ndarray, *, start: int) -> np.ndarray:
         """Returns the positions of batches in a row, one after the other."""
         starts = start + batches * self.global_batch_size
-        rest = self.order.num_windows - int(starts[-1])
+        rest = self.order.num_items - int(starts[-1])
         is_whole = rest >= self.global_batch_size
         whole = (starts if is_whole else starts[:-1]) + self.rank * self.batch_size
         positions = (whole[:, None] + np.arange(self.batch_size)).ravel()
@@ -255,7 +260,7 @@ class ShardedOrder:
           state: What `state_dict` gave.
 
         Raises:
-          InputError: It is not one, or of other windows or another order; nothing is changed.
+          InputError: It is not one, or of other items or another order; nothing is changed.
         """
         if not isinstance(state, Mapping):
             raise errors.InputError(
@@ -277,10 +282,10 @@ class ShardedOrder:
         epoch: Any = state.get("epoch")
         position: Any = state.get("position")
         is_usable = all(type(value) is int and value >= 0 for value in (epoch, position))
-        if not is_usable or position >= self.order.num_windows:
+        if not is_usable or position >= self.order.num_items:
             raise errors.InputError(
                 f"the state says epoch {epoch!r} and position {position!r}; wanted 0 or more, and "
-                f"a position below {self.order.num_windows:,}; give what state_dict returned"
+                f"a position below {self.order.num_items:,}; give what state_dict returned"
             )
         self.epoch, self.position = epoch, position
         if not self.num_batches:
@@ -317,6 +322,6 @@ class Resumable:
           state: What `state_dict` gave.
 
         Raises:
-          InputError: It is not one, or of other windows or another order; nothing is changed.
+          InputError: It is not one, or of other items or another order; nothing is changed.
         """
         self._place.load_state_dict(state)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from code_t5 import errors
-from code_t5.token_cache import whole_numbers
+from code_t5.encoding import whole_numbers
 
 
 @pytest.mark.parametrize("value", [7, np.int64(7), np.uint8(7)])

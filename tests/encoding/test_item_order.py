@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from code_t5 import errors
-from code_t5.token_cache.reading import window_order
+from code_t5.encoding import item_order
 
 _IDENTITY = {"fingerprint": "abc", "split": "train", "num_windows": 103}
 
 
-def _order(num_windows=103, **options):
-    return window_order.WindowOrder(num_windows, **options)
+def _order(num_items=103, **options):
+    return item_order.ItemOrder(num_items, **options)
 
 
 def _ranks(world_size, *, order=None, batch_size=4, **options):
     return [
-        window_order.ShardedOrder(
+        item_order.ShardedOrder(
             order or _order(), batch_size=batch_size, rank=rank, world_size=world_size, **options
         )
         for rank in range(world_size)
@@ -34,7 +34,7 @@ def _epoch(ranks):
 
 def test_each_epoch_holds_each_window_once_in_another_order():
     order = _order()
-    first, second = (order.windows(np.arange(103), epoch=epoch) for epoch in range(2))
+    first, second = (order.at(np.arange(103), epoch=epoch) for epoch in range(2))
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(103))
     assert (first != second).sum() > 90
     assert (first != np.arange(103)).sum() > 90
@@ -42,39 +42,37 @@ def test_each_epoch_holds_each_window_once_in_another_order():
 
 def test_positions_behind_the_end_lie_in_the_next_epoch():
     order = _order()
-    assert order.windows(np.arange(103, 206)).tolist() == (
-        order.windows(np.arange(103), epoch=1).tolist()
-    )
+    assert order.at(np.arange(103, 206)).tolist() == (order.at(np.arange(103), epoch=1).tolist())
 
 
 def test_order_without_shuffling_is_that_of_the_numbers():
-    assert _order(shuffle=False).windows(np.array([5, 102, 103]), epoch=3).tolist() == [5, 102, 0]
+    assert _order(shuffle=False).at(np.array([5, 102, 103]), epoch=3).tolist() == [5, 102, 0]
 
 
 def test_seeds_give_other_orders():
-    orders = [_order(seed=seed).windows(np.arange(103)).tolist() for seed in (1, 1, 2)]
+    orders = [_order(seed=seed).at(np.arange(103)).tolist() for seed in (1, 1, 2)]
     assert orders[0] == orders[1] != orders[2]
 
 
 def test_order_is_the_same_in_another_process():
     program = (
-        "import numpy as np; from code_t5.token_cache.reading import window_order as o;"
-        "print(o.WindowOrder(10**12, seed=7).windows(np.arange(5)).tolist())"
+        "import numpy as np; from code_t5.encoding import item_order as o;"
+        "print(o.ItemOrder(10**12, seed=7).at(np.arange(5)).tolist())"
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    assert json.loads(ran.stdout) == _order(10**12, seed=7).windows(np.arange(5)).tolist()
+    assert json.loads(ran.stdout) == _order(10**12, seed=7).at(np.arange(5)).tolist()
 
 
 def test_order_never_changes():
     # What a run that was saved goes on from.
-    assert _order(1000, seed=42).windows(np.arange(5)).tolist() == [624, 639, 882, 475, 50]
-    assert _order(2**40, seed=42).windows(np.array([2**39])).tolist() == [81262540717]
+    assert _order(1000, seed=42).at(np.arange(5)).tolist() == [624, 639, 882, 475, 50]
+    assert _order(2**40, seed=42).at(np.array([2**39])).tolist() == [81262540717]
 
 
 def test_any_place_of_2_to_the_40_windows_is_found_at_once():
     order = _order(2**40)
     # A table would take 8 TB.
-    found = order.windows(np.array([0, 2**40 - 1, 2**39]))
+    found = order.at(np.array([0, 2**40 - 1, 2**39]))
     assert len(set(found.tolist())) == 3 and 0 <= found.min() <= found.max() < 2**40
 
 
@@ -83,13 +81,13 @@ def test_ranks_walk_one_order_together():
     for world_size in (1, 2, 3):
         walked = np.concatenate(_epoch(_ranks(world_size, order=order)))
         num_whole = 103 // (4 * world_size) * 4 * world_size
-        assert walked.tolist() == order.windows(np.arange(num_whole)).tolist()
+        assert walked.tolist() == order.at(np.arange(num_whole)).tolist()
 
 
 def test_blocks_of_positions_do_not_show(monkeypatch):
     expected = [batch.tolist() for batch in _ranks(2)[1]]
     for block in (1, 8, 20):
-        monkeypatch.setattr(window_order, "_BLOCK_POSITIONS", block)
+        monkeypatch.setattr(item_order, "_BLOCK_POSITIONS", block)
         found = _ranks(2)[1]
         assert [found.batch(index).tolist() for index in range(found.num_batches)] == expected
         assert [batch.tolist() for batch in found] == expected
@@ -161,7 +159,7 @@ def test_state_is_json_and_the_same_on_all_ranks():
 def test_runs_go_on_exactly_on_other_ranks_with_other_batches(drop_last):
     rng = np.random.default_rng(0)
     order = _order(997)
-    expected = order.windows(np.arange(997)).tolist()
+    expected = order.at(np.arange(997)).tolist()
     for _ in range(20):
         walked, state = [], None
         while not walked or state["epoch"] == 0:
@@ -254,7 +252,7 @@ def test_states_that_make_no_sense_are_refused(change):
 )
 def test_numbers_that_do_not_do_are_refused(options, match):
     with pytest.raises(errors.InputError, match=match) as caught:
-        window_order.ShardedOrder(_order(), **options)
+        item_order.ShardedOrder(_order(), **options)
     assert "\n" not in str(caught.value)
 
 
@@ -262,7 +260,7 @@ def test_no_windows_and_negative_positions_are_refused():
     with pytest.raises(errors.InputError, match="num_windows is 0"):
         _order(0)
     with pytest.raises(IndexError, match="positions -1 to -1 without end"):
-        _order().windows(np.array([-1]))
+        _order().at(np.array([-1]))
 
 
 def test_fewer_windows_than_ranks_leave_some_with_empty_batches():

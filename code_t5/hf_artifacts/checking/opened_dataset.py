@@ -1,0 +1,280 @@
+"""A data set opened for a check: its splits as numbered rows or as streams, and where they lie.
+
+*Rows* can be numbered: memory-mapped Arrow files, or Parquet files where they lie. A *stream* can
+only be walked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from code_t5 import errors, library_errors, network_fence, progress
+from code_t5.hf_artifacts import cache_root
+from code_t5.hf_artifacts.checking import parquet_rows
+from code_t5.hf_artifacts.requests import DataFiles
+
+if TYPE_CHECKING:
+    from code_t5.hf_artifacts.loading import load
+
+# What a README may say of Parquet files, and `ParquetRows` does not do.
+_READ_IN_PART = {"columns", "filters"}
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenRequest:
+    """Which data set, and how.
+
+    Attributes:
+      name: As a program asks for it.
+      config: Its configuration; None for the only one.
+      revision: Branch, tag, `refs/...` or commit; None for what is cached.
+      data_dir: Folder in it.
+      data_files: Files of it, by split or not.
+      is_streaming: Whether streams are wanted.
+    """
+
+    name: str
+    config: str | None = None
+    revision: str | None = None
+    data_dir: str | None = None
+    data_files: DataFiles = None
+    is_streaming: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        """Returns the arguments of `load_dataset` behind its first."""
+        files: Any = self.data_files
+        if isinstance(files, Mapping):
+            files = {name: x if isinstance(x, str) else list(x) for name, x in files.items()}
+        elif isinstance(files, tuple):
+            files = list(files)
+        return {
+            "name": self.config,
+            "revision": self.revision,
+            "data_dir": self.data_dir,
+            "data_files": files,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenedSplit:
+    """One split.
+
+    Attributes:
+      name: Of the split.
+      rows: With `len` and `[number]`, or a stream.
+      features: Column -> its type; empty where that is not known before a row is read.
+      num_rows: How many; None where that is not known before all are read.
+      num_described: How many the repository says there are; None if it does not.
+      is_stream: Whether `rows` can only be walked.
+      is_remote: Whether walking asks the Hub.
+    """
+
+    name: str
+    rows: Any
+    features: Mapping[str, Any]
+    num_rows: int | None
+    num_described: int | None = None
+    is_stream: bool = False
+    is_remote: bool = False
+
+    def read_ends(self) -> dict[str, Any]:
+        """Reads the first row and, where it can be found, the last.
+
+        Returns:
+          The first, empty if there is none.
+        """
+        if self.is_stream:
+            return dict(next(iter(self.rows), {}))
+        if not len(self.rows):
+            return {}
+        first, _ = self.rows[0], self.rows[len(self.rows) - 1]
+        return dict(first)
+
+    def count_rows(self) -> int:
+        """Counts the rows of a stream by walking it; images and the like are not decoded."""
+        rows = self.rows.decode(False) if hasattr(self.rows, "decode") else self.rows
+        with progress.progress_bar(rows, description=f"counting {self.name}", unit="row") as bar:
+            return sum(1 for _ in bar)
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenedDataset:
+    """What was opened.
+
+    Attributes:
+      name: As it was asked for.
+      config: Its configuration.
+      commit: Of the repository; empty where that is not known.
+      place: What it is read from, in words.
+      directory: Where that is; empty for the Hub.
+      splits: By name.
+    """
+
+    name: str
+    config: str
+    commit: str
+    place: str
+    directory: str
+    splits: Mapping[str, OpenedSplit]
+
+    def choose_splits(self, names: Sequence[str] | None) -> list[OpenedSplit]:
+        """Returns the splits asked for, in that order.
+
+        Args:
+          names: Theirs; None for all.
+
+        Raises:
+          InputError: There is no such split.
+        """
+        unknown = [name for name in names or () if name not in self.splits]
+        if unknown:
+            raise errors.InputError(
+                f"{self.name} has no split {unknown[0]!a}; wanted one of "
+                f"{', '.join(self.splits)}; change --splits"
+            )
+        return [self.splits[name] for name in names or self.splits]
+
+
+def enter(root: cache_root.CacheRoot, *, is_streaming: bool) -> bool:
+    """Points this process at a root, and closes its way to the network unless it may stream.
+
+    The offline flags that are set stay the only ones; where none is, all are set.
+
+    Args:
+      root: The root.
+      is_streaming: Whether a stream of the Hub will do.
+
+    Returns:
+      Whether the process may ask the Hub.
+    """
+    is_offline = cache_root.is_offline()
+    is_online = is_streaming and not is_offline
+    settings = root.environment(is_offline=not is_online)
+    if is_offline:
+        settings = {k: v for k, v in settings.items() if k not in cache_root.OFFLINE_FLAGS}
+    os.environ.update(settings)
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # While it is imported it says which frameworks it found.
+    logging.getLogger("datasets").setLevel(logging.WARNING)
+    if not is_online:
+        network_fence.block_network()
+    return is_online
+
+
+def open_dataset(root: cache_root.CacheRoot, request: OpenRequest) -> OpenedDataset:
+    """Opens a data set; it changes the process as `enter` says.
+
+    Args:
+      root: The root.
+      request: What.
+
+    Raises:
+      CodeT5Error: It is not there, or not whole.
+      InputError: The Hub cannot be asked for it.
+    """
+    if enter(root, is_streaming=request.is_streaming):
+        return _open_online(request)
+    from code_t5.hf_artifacts.loading import load
+
+    arguments = {**request.arguments(), "cache_dir": str(root.path)}
+    found = load.find_dataset(request.name, streaming=request.is_streaming, **arguments)
+    # What lies there as the Hub has it would be written again, as Arrow files.
+    is_stream = request.is_streaming or found.place == load.SNAPSHOT
+    loaded = load.load_dataset(request.name, streaming=is_stream, **arguments)
+    splits = {str(name): _as_split(str(name), rows) for name, rows in loaded.items()}
+    if is_stream and not request.is_streaming:
+        for name, paths in _parquet_paths(root, request, found).items():
+            splits[name] = _number(splits[name], paths)
+    return OpenedDataset(
+        name=request.name,
+        config=found.config or "",
+        commit=found.commit or "",
+        place=found.place,
+        directory=str(found.directory),
+        splits=splits,
+    )
+
+
+def _open_online(request: OpenRequest) -> OpenedDataset:
+    """Opens the streams of the Hub.
+
+    Raises:
+      InputError: The Hub does not serve it.
+    """
+    import datasets
+
+    try:
+        streams = datasets.load_dataset(request.name, **request.arguments(), streaming=True)
+    except Exception as error:  # the libraries' own are of a dozen kinds
+        raise errors.InputError(
+            f"{request.name} cannot be streamed ({library_errors.one_line(error)}); wanted a data "
+            "set that the Hub serves; check the name and the network, or set HF_HUB_OFFLINE=1 to "
+            "stream what is cached"
+        ) from error
+    first = next(iter(streams.values()))
+    return OpenedDataset(
+        name=request.name,
+        config=str(first.info.config_name or ""),
+        commit="",
+        place="the Hub",
+        directory="",
+        splits={
+            str(name): _as_split(str(name), rows, is_remote=True) for name, rows in streams.items()
+        },
+    )
+
+
+def _parquet_paths(
+    root: cache_root.CacheRoot, request: OpenRequest, found: load.Found
+) -> dict[str, list[str]]:
+    """Returns the files of each split; none if they are not all Parquet, or read in part."""
+    from code_t5.hf_artifacts.loading import dataset_request, places, snapshot_place
+
+    asked = dataset_request.DatasetRequest(
+        request.name,
+        config=found.config,
+        data_dir=request.data_dir,
+        data_files=dataset_request.patterns_by_split(
+            request.arguments()["data_files"], path=request.name
+        ),
+        revision=found.commit,
+    )
+    source = snapshot_place.find_source(
+        places.look_up(asked, cache_dir=str(root.path)),
+        name=request.name,
+        snapshot=found.directory,
+        config=str(found.config),
+    )
+    files = {str(split): list(map(str, held)) for split, held in source.chosen.data_files.items()}
+    is_in_part = not _READ_IN_PART.isdisjoint(source.card.parameters(found.config))
+    is_plain = all(os.path.isabs(path) for held in files.values() for path in held)
+    return files if source.chosen.module == "parquet" and is_plain and not is_in_part else {}
+
+
+def _number(split: OpenedSplit, paths: Sequence[str]) -> OpenedSplit:
+    """Returns a stream of Parquet files as rows with numbers."""
+    rows = parquet_rows.ParquetRows(paths, features=split.rows.features)
+    return dataclasses.replace(
+        split, rows=rows, features=dict(rows.features), num_rows=len(rows), is_stream=False
+    )
+
+
+def _as_split(name: str, rows: Any, *, is_remote: bool = False) -> OpenedSplit:
+    is_stream = not hasattr(rows, "__len__")
+    described = (rows.info.splits or {}).get(name) if is_stream else None
+    # The rows of what was prepared may be a part of what is described.
+    num_described = described.num_examples if described else None
+    known = num_described if is_remote else None
+    return OpenedSplit(
+        name=name,
+        rows=rows,
+        features=dict(rows.features or {}),
+        num_rows=known if is_stream else len(rows),
+        num_described=num_described,
+        is_stream=is_stream,
+        is_remote=is_remote,
+    )

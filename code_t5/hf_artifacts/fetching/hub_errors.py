@@ -1,0 +1,200 @@
+"""What can go wrong with a Hub, in one line each, without a token.
+
+A *gated* repository is one that is given only to those whom its authors let in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from code_t5 import errors, library_errors, visible_text
+from code_t5.hf_artifacts.requests import ArtefactRequest
+
+_DEFAULT_ENDPOINT = "https://huggingface.co"
+_PAGE_FOLDERS = {"model": "", "dataset": "datasets/", "metric": "spaces/"}
+_TOKEN = re.compile(r"\bhf_[A-Za-z0-9_]{8,}|\b[Bb]earer\s+[^\s'\"]+")
+
+
+class NotFoundError(errors.InputError):
+    """The Hub has no such repository or revision, or does not show it to this user."""
+
+
+class GatedError(errors.InputError):
+    """The repository is gated, and this user is not let in."""
+
+
+class HubUnreachableError(errors.CodeT5Error):
+    """The Hub is silent or does not answer as it should."""
+
+
+def endpoint(address: str | None = None) -> str:
+    """Returns the address of the Hub that is asked, without secrets.
+
+    Args:
+      address: In place of `HF_ENDPOINT`.
+    """
+    given = address or os.environ.get("HF_ENDPOINT") or _DEFAULT_ENDPOINT
+    return library_errors.hide_secrets(given.rstrip("/"))
+
+
+def page(request: ArtefactRequest) -> str:
+    """Returns the address of a repository's page."""
+    return f"{endpoint()}/{_PAGE_FOLDERS[request.kind]}{request.name}"
+
+
+def without_tokens(text: str) -> str:
+    """Returns a text of a library in one line, with addresses' secrets and tokens cut out.
+
+    Args:
+      text: Any.
+
+    >>> without_tokens("no entry for hf_abcdefghij1234")
+    'no entry for ***'
+    """
+    shown = library_errors.hide_secrets(" ".join(text.split()))
+    for token in _own_tokens():
+        shown = shown.replace(token, "***")
+    return visible_text.one_line(_TOKEN.sub("***", shown))
+
+
+def _own_tokens() -> Iterator[str]:
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        token = os.environ.get(name, "").strip()
+        if token:
+            yield token
+    for path in _token_paths():
+        try:
+            with open(path, encoding="utf-8") as file:
+                token = file.read(4096).strip()
+        except (OSError, ValueError):
+            continue
+        if token:
+            yield token
+
+
+def _token_paths() -> Iterator[str]:
+    home = os.environ.get("HF_HOME") or "~/.cache/huggingface"
+    for path in (os.environ.get("HF_TOKEN_PATH"), os.path.join(home, "token")):
+        if path:
+            yield os.path.expanduser(path)
+
+
+def describe(error: BaseException) -> str:
+    """Returns an error of a library as part of a message.
+
+    Args:
+      error: Of huggingface_hub, requests or the like.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    return without_tokens(text)[:300]
+
+
+def as_hub_error(error: BaseException, *, request: ArtefactRequest) -> errors.CodeT5Error | None:
+    """Returns what to tell the user of an error; None where it is not the Hub's.
+
+    Args:
+      error: What a library raised.
+      request: What was asked for.
+    """
+    if isinstance(error, errors.CodeT5Error):
+        return error
+    for one in with_causes(error):
+        told = _told(one, request)
+        if told is not None:
+            return told
+    passing = library_errors.find_passing_error(error)
+    return None if passing is None else unreachable(passing, request=request)
+
+
+def unreachable(error: BaseException, *, request: ArtefactRequest) -> HubUnreachableError:
+    """Returns what to tell of a Hub that gives no answer.
+
+    Args:
+      error: The last that was met.
+      request: What was asked for.
+    """
+    status = _status(error)
+    found = f"answers with status {status}" if status else f"does not answer ({describe(error)})"
+    return HubUnreachableError(
+        f"{endpoint()} {found}; wanted {request.where}; run the command where there is a network, "
+        "or later: what was fetched is kept, and it goes on from there"
+    )
+
+
+def with_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields an error and all that it came from, also what its raiser hides, the newest first.
+
+    Args:
+      error: Any.
+    """
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _status(error: BaseException) -> int | None:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return status if isinstance(status, int) else None
+
+
+def _told(error: BaseException, request: ArtefactRequest) -> errors.CodeT5Error | None:
+    from huggingface_hub import errors as hub_errors
+
+    status = _status(error)
+    if isinstance(error, hub_errors.OfflineModeIsEnabled):
+        return HubUnreachableError(
+            f"HF_HUB_OFFLINE is set; wanted to ask {endpoint()} for {request.where}; run the "
+            "command again with HF_HUB_OFFLINE=0 in front of it"
+        )
+    if isinstance(error, hub_errors.GatedRepoError):
+        return _gated(request, has_token=status == 403)
+    if isinstance(error, hub_errors.RevisionNotFoundError):
+        return NotFoundError(
+            f"{request.name} has no revision {request.revision!r} at {endpoint()}; wanted a "
+            f"branch, a tag, refs/... or a commit; see {page(request)}/tree/main for those there"
+        )
+    if isinstance(error, hub_errors.HFValidationError):
+        return errors.InputError(
+            f"{request.name!r} cannot be the name of a repository; wanted `name` or `owner/name`; "
+            "mend the name"
+        )
+    if isinstance(error, hub_errors.RepositoryNotFoundError) or status == 404:
+        return _not_found(request)
+    if status in (401, 403):
+        return _refused(request, status=status)
+    return None
+
+
+def _gated(request: ArtefactRequest, *, has_token: bool) -> GatedError:
+    if has_token:
+        return GatedError(
+            f"{request.where} is gated, and the owner of the token that is set is not let in; "
+            f"wanted access to it; ask for it at {page(request)} with the same account, and run "
+            "the command again when it is granted"
+        )
+    return GatedError(
+        f"{request.where} is gated, and no token that opens it was found; wanted access to it; "
+        f"ask for it at {page(request)}, then log in with `hf auth login` (or set HF_TOKEN) and "
+        "run the command again"
+    )
+
+
+def _not_found(request: ArtefactRequest) -> NotFoundError:
+    return NotFoundError(
+        f"{endpoint()} shows no {request.kind} {request.name}; wanted a repository that is public "
+        "or that your token opens; correct the name, or log in with `hf auth login` (or set "
+        "HF_TOKEN) if it is private"
+    )
+
+
+def _refused(request: ArtefactRequest, *, status: int | None) -> GatedError:
+    return GatedError(
+        f"{endpoint()} refuses {request.where} (status {status}); wanted a token that is valid "
+        f"and may read it; log in again with `hf auth login` (or set HF_TOKEN), and see "
+        f"{page(request)} for who is let in"
+    )

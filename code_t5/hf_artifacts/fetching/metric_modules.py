@@ -1,0 +1,71 @@
+"""Puts the scripts of a metric where `evaluate` looks for them when it is offline.
+
+`evaluate` reads no snapshots: it imports `evaluate_modules/metrics/OWNER--NAME/HASH/NAME.py` below
+its modules' folder. It would copy them there itself, with absolute paths beside them, and run them.
+Here they are copied only: nobody's code runs before somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+
+from code_t5 import errors
+from code_t5.hf_artifacts.cache_root import CacheRoot
+from code_t5.hf_artifacts.requests import ArtefactRequest
+from code_t5.storage import atomic, fingerprints
+
+
+def modules_dir(root: CacheRoot) -> pathlib.Path:
+    """Returns the folder that HF_MODULES_CACHE names; by default it lies in HF_HOME.
+
+    Args:
+      root: Which is HF_HOME.
+    """
+    return root.path / "modules"
+
+
+def install(root: CacheRoot, *, request: ArtefactRequest, snapshot_dir: pathlib.Path) -> None:
+    """Copies a metric's scripts; those of another commit that lie there are replaced.
+
+    Args:
+      root: Where to.
+      request: Has the repository's name.
+      snapshot_dir: Where the repository's files lie.
+
+    Raises:
+      InputError: The repository has no script of its own name.
+    """
+    name = request.name.rpartition("/")[2]
+    scripts = sorted(snapshot_dir.glob("*.py"))
+    if f"{name}.py" not in {path.name for path in scripts}:
+        raise errors.InputError(
+            f"{request.where} has no {name}.py; wanted the script that `evaluate` runs; mend the "
+            "request (name, patterns)"
+        )
+    packages = (
+        modules_dir(root) / "evaluate_modules",
+        modules_dir(root) / "evaluate_modules/metrics",
+    )
+    for package in packages:
+        package.mkdir(parents=True, exist_ok=True)
+        if not (package / "__init__.py").exists():
+            atomic.write_file(package / "__init__.py", b"")
+    # 64 digits, as `evaluate` has them; it takes the newest folder, so there is only one.
+    content = [(path.name, fingerprints.hash_file(path)) for path in scripts]
+    digest = fingerprints.hash_json(content)
+    target = packages[-1] / request.name.replace("/", "--")
+    if (target / digest / f"{name}.py").is_file() and not _others(target, digest):
+        return
+    with atomic.directory(target) as folder:
+        (folder / "__init__.py").touch()
+        (folder / digest).mkdir()
+        (folder / digest / "__init__.py").touch()
+        for path in scripts:
+            shutil.copyfile(path, folder / digest / path.name)
+
+
+def _others(target: pathlib.Path, digest: str) -> list[str]:
+    kept = {"__init__.py", "__pycache__", digest}
+    return [name for name in os.listdir(target) if name not in kept]

@@ -1,0 +1,444 @@
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from code_t5 import errors
+from code_t5.hf_artifacts.built import build, built_record, find, split_writer, tokenize_rows
+from code_t5.hf_artifacts.built.build import BuildOptions
+from code_t5.hf_artifacts.built.built_request import BuiltRequest, TokenizingOptions
+
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_SIZES = {"train": 40, "validation": 6, "test": 2}
+
+
+def _write_source(folder: pathlib.Path, *, word: str = "row") -> str:
+    """Writes a local data set: three splits."""
+    import pyarrow
+    import pyarrow.parquet
+
+    folder.mkdir(exist_ok=True)
+    for split, size in _SIZES.items():
+        table = pyarrow.table(
+            {
+                "text": pyarrow.array([f"{word} {n} of {split}" for n in range(size)], "string"),
+                "label": pyarrow.array([n % 3 for n in range(size)], "int64"),
+            }
+        )
+        pyarrow.parquet.write_table(table, folder / f"{split}.parquet")
+    return str(folder)
+
+
+@pytest.fixture
+def source(tmp_path):
+    return _write_source(tmp_path / "my rows")
+
+
+@pytest.fixture
+def how(tmp_path):
+    return BuildOptions(output_dir=tmp_path / "out put")
+
+
+@pytest.fixture(scope="module")
+def tokenizer_dir(tmp_path_factory):
+    from small_tokenizer import hugging_face_tokenizer
+
+    folder = tmp_path_factory.mktemp("tokenizer")
+    hugging_face_tokenizer().save_pretrained(folder)
+    return str(folder)
+
+
+def _files(folder: pathlib.Path) -> dict[str, bytes]:
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def _texts(directory: pathlib.Path, split: str) -> list[str]:
+    """Reads a split back by the plain library."""
+    import datasets
+
+    return datasets.load_from_disk(str(directory))[split]["text"][:]
+
+
+def test_the_plain_library_reads_what_was_built(source, how):
+    import datasets
+
+    outcome = build.build_dataset(BuiltRequest(source), options=how)
+    assert outcome.num_new == 3
+    read = datasets.load_from_disk(str(outcome.built.directory))
+    assert {name: rows.num_rows for name, rows in read.items()} == _SIZES
+    assert list(read) == ["train", "validation", "test"]
+    assert read["validation"][5] == {"text": "row 5 of validation", "label": 2}
+    assert read["train"].features == datasets.Features(
+        {"text": datasets.Value("string"), "label": datasets.Value("int64")}
+    )
+
+
+def test_the_folder_says_what_it_is(source, how):
+    built = build.build_dataset(BuiltRequest(source, "default"), options=how).built
+    assert built.directory.parent == how.output_dir
+    assert built.directory.name == BuiltRequest(source, "default").folder_name
+    fields = json.loads((built.directory / "manifest.json").read_bytes())
+    assert (fields["format_name"], fields["format_version"]) == ("code_t5_built_dataset", 1)
+    assert [split["name"] for split in fields["splits"]] == ["train", "validation", "test"]
+    train = fields["splits"][0]
+    assert (train["num_rows"], train["num_source_rows"]) == (40, 40)
+    on_disk = {f"train/{path.name}" for path in (built.directory / "train").iterdir()}
+    assert set(train["files"]) == on_disk
+    assert built_record.read_record(built.directory) == built
+    built.check_content()
+
+
+def test_the_same_is_found_there_and_nothing_is_written(source, how):
+    first = build.build_dataset(BuiltRequest(source), options=how)
+    before = {path: path.stat() for path in first.built.directory.rglob("*")}
+    second = build.build_dataset(BuiltRequest(source), splits=["train"], options=how)
+    assert (second.num_new, second.built) == (0, first.built)
+    assert {path: path.stat() for path in first.built.directory.rglob("*")} == before
+
+
+def test_splits_are_added_later_and_those_that_are_there_stay(source, how):
+    first = build.build_dataset(BuiltRequest(source), splits=["validation"], options=how)
+    before = _files(first.built.directory)
+    shard = first.built.directory / "validation" / "data-00000-of-00001.arrow"
+    inode = shard.stat().st_ino
+    second = build.build_dataset(BuiltRequest(source), splits=["train"], options=how)
+    assert second.num_new == 1
+    assert list(second.built.splits) == ["validation", "train"]
+    after = _files(second.built.directory)
+    for path in before:
+        if path.startswith("validation/"):
+            assert after[path] == before[path]
+    assert shard.stat().st_ino == inode
+    assert _texts(second.built.directory, "train")[39] == "row 39 of train"
+    second.built.check_content()
+
+
+def test_the_same_input_gives_the_same_bytes(source, how, tmp_path, tokenizer_dir):
+    for request in (
+        BuiltRequest(source, subset=0.3),
+        BuiltRequest(source, tokenizing=TokenizingOptions(tokenizer_dir)),
+    ):
+        again = BuildOptions(output_dir=tmp_path / "again", batch_size=7)
+        one = build.build_dataset(request, options=how).built
+        other = build.build_dataset(request, options=again).built
+        assert _files(one.directory) == _files(other.directory)
+
+
+def test_a_part_of_the_rows_is_exact_and_in_order(source, how):
+    small = build.build_dataset(BuiltRequest(source, subset=0.1), options=how).built
+    large = build.build_dataset(BuiltRequest(source, subset=0.5), options=how).built
+    few, many = _texts(small.directory, "train"), _texts(large.directory, "train")
+    assert (len(few), len(many)) == (4, 20)
+    assert set(few) < set(many)
+    numbers = [int(text.split()[1]) for text in many]
+    assert numbers == sorted(numbers)
+    assert small.splits["train"].num_source_rows == 40
+    assert [small.splits[name].num_rows for name in ("validation", "test")] == [1, 1]
+
+
+def test_another_seed_chooses_other_rows(source, how):
+    requests = [BuiltRequest(source, subset=0.5, seed=seed) for seed in (1, 2)]
+    built = [build.build_dataset(request, options=how).built for request in requests]
+    texts = [_texts(one.directory, "train") for one in built]
+    assert texts[0] != texts[1]
+
+
+def test_a_part_does_not_say_that_it_is_the_whole(source, how):
+    import datasets
+
+    built = build.build_dataset(BuiltRequest(source, subset=0.5), options=how).built
+    assert datasets.load_from_disk(str(built.directory))["train"].info.splits is None
+
+
+def test_text_becomes_ids(source, how, tokenizer_dir):
+    import datasets
+
+    request = BuiltRequest(
+        source, tokenizing=TokenizingOptions(tokenizer_dir, label_column="label", max_length=5)
+    )
+    built = build.build_dataset(request, options=how).built
+    read = datasets.load_from_disk(str(built.directory))
+    tokenizer = __import__("transformers").AutoTokenizer.from_pretrained(tokenizer_dir)
+    assert set(read["train"].column_names) == {"input_ids", "attention_mask", "labels"} | (
+        {"token_type_ids"} & set(read["train"].column_names)
+    )
+    assert read["train"][7]["input_ids"] == tokenizer("row 7 of train")["input_ids"][:5]
+    assert read["train"]["labels"][:4] == [0, 1, 2, 0]
+
+
+def test_a_split_of_no_rows_has_the_columns_too(tmp_path, tokenizer_dir):
+    import datasets
+
+    features = datasets.Features({"text": datasets.Value("string")})
+    rows = datasets.Dataset.from_dict({"text": []}, features=features)
+    options = TokenizingOptions(tokenizer_dir)
+    tokenizer = tokenize_rows.RowTokenizer(options, features=features)
+    written = split_writer.write_split(
+        rows,
+        tmp_path / "train",
+        request=BuiltRequest("a", "default", tokenizing=options, subset=0.5),
+        tokenizer=tokenizer,
+        num_workers=2,
+        batch_size=10,
+    )
+    assert (written.num_rows, written.num_source_rows) == (0, 0)
+    read = datasets.load_from_disk(str(tmp_path / "train"))
+    assert "input_ids" in read.column_names and read.features == tokenizer.features
+
+
+def test_processes_make_the_same_ids(source, how, tokenizer_dir, tmp_path):
+    import datasets
+
+    request = BuiltRequest(source, tokenizing=TokenizingOptions(tokenizer_dir))
+    two = BuildOptions(output_dir=tmp_path / "two", num_workers=2, batch_size=3)
+    one_read, two_read = (
+        datasets.load_from_disk(str(build.build_dataset(request, options=options).built.directory))
+        for options in (how, two)
+    )
+    for split in _SIZES:
+        assert one_read[split].to_dict() == two_read[split].to_dict()
+
+
+def test_a_source_that_changed_is_refused_and_rebuilt_when_asked(source, how):
+    first = build.build_dataset(BuiltRequest(source), options=how).built
+    before = _files(first.directory)
+    _write_source(pathlib.Path(source), word="other")
+    os.utime(pathlib.Path(source) / "train.parquet", (1, 1))
+    with pytest.raises(errors.ArtifactError, match=r"built of something else \(rows .*--rebuild"):
+        build.build_dataset(BuiltRequest(source), options=how)
+    assert _files(first.directory) == before
+    again = BuildOptions(output_dir=how.output_dir, rebuild=True)
+    second = build.build_dataset(BuiltRequest(source), splits=["train"], options=again)
+    # What was there is rebuilt too: a folder is of one source.
+    assert second.num_new == 3
+    assert _texts(second.built.directory, "validation")[0] == "other 0 of validation"
+
+
+def test_another_tokenizer_of_the_same_name_is_refused(source, how, tmp_path):
+    from small_tokenizer import hugging_face_tokenizer
+
+    folder = tmp_path / "tokenizer"
+    hugging_face_tokenizer().save_pretrained(folder)
+    request = BuiltRequest(source, tokenizing=TokenizingOptions(str(folder)))
+    build.build_dataset(request, options=how)
+    hugging_face_tokenizer(num_unused=3).save_pretrained(folder)
+    with pytest.raises(errors.ArtifactError, match=r"something else \(tokenizer \{.* --rebuild"):
+        build.build_dataset(request, options=how)
+
+
+def test_a_flipped_bit_is_found_and_mended_by_a_rebuild(source, how):
+    built = build.build_dataset(BuiltRequest(source), options=how).built
+    shard = built.directory / "train" / "data-00000-of-00001.arrow"
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(errors.ArtifactError, match="arrow has SHA-256 .*--rebuild"):
+        build.build_dataset(BuiltRequest(source), options=how)
+    again = BuildOptions(output_dir=how.output_dir, rebuild=True)
+    build.build_dataset(BuiltRequest(source), options=again).built.check_content()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("COMPLETED", None, "has no manifest.json with a COMPLETED marker"),
+        ("manifest.json", None, "has no manifest.json with a COMPLETED marker"),
+        ("manifest.json", b"{", "says format None version None"),
+        ("manifest.json", b'"format_version": 1', "has SHA-256"),
+        ("train/data-00000-of-00001.arrow", None, "has no bytes; wanted"),
+        ("train/state.json", b"{}", "has 2 bytes; wanted"),
+    ],
+)
+def test_what_is_half_there_is_refused_and_mended_by_a_rebuild(source, how, name, change, told):
+    built = build.build_dataset(BuiltRequest(source), options=how).built
+    path = built.directory / name
+    if change is None:
+        path.unlink()
+    elif change.startswith(b'"'):
+        path.write_bytes(path.read_bytes().replace(change, change + b" "))
+    else:
+        path.write_bytes(change)
+    with pytest.raises(errors.ArtifactError, match=told):
+        build.build_dataset(BuiltRequest(source), options=how)
+    again = BuildOptions(output_dir=how.output_dir, rebuild=True)
+    build.build_dataset(BuiltRequest(source), options=again).built.check_content()
+
+
+def test_a_newer_format_is_refused(source, how):
+    built = build.build_dataset(BuiltRequest(source), options=how).built
+    path = built.directory / "manifest.json"
+    path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 2'))
+    (built.directory / "COMPLETED").write_text("")
+    with pytest.raises(errors.ArtifactError, match="version 2; wanted .* version 1"):
+        build.build_dataset(BuiltRequest(source), options=how)
+
+
+@pytest.mark.parametrize("rebuild", [False, True])
+def test_a_folder_of_somebody_else_is_never_replaced(source, how, rebuild):
+    folder = how.output_dir / BuiltRequest(source, "default").folder_name
+    folder.mkdir(parents=True)
+    (folder / "thesis.txt").write_text("mine")
+    options = BuildOptions(output_dir=how.output_dir, rebuild=rebuild)
+    with pytest.raises(errors.ArtifactError, match="is there and no data set that was built"):
+        build.build_dataset(BuiltRequest(source), options=options)
+    assert (folder / "thesis.txt").read_text() == "mine"
+
+
+def test_a_manifest_that_leads_out_is_refused(source, how):
+    built = build.build_dataset(BuiltRequest(source), options=how).built
+    path = built.directory / "manifest.json"
+    path.write_text(path.read_text().replace('"train/state.json"', '"../../secret"'))
+    (built.directory / "COMPLETED").write_text("")
+    with pytest.raises(errors.ArtifactError, match="names the path '../../secret'"):
+        built_record.read_record(built.directory)
+    assert find.find_built(source, output_dir=how.output_dir).found is None
+
+
+def test_an_interrupted_build_goes_on_where_it_stopped(source, how, monkeypatch):
+    real, written = split_writer.write_split, []
+
+    def write(rows, folder, **options):
+        if folder.name == "validation" and len(written) == 1:
+            raise KeyboardInterrupt
+        written.append(folder.name)
+        return real(rows, folder, **options)
+
+    monkeypatch.setattr(split_writer, "write_split", write)
+    with pytest.raises(KeyboardInterrupt):
+        build.build_dataset(BuiltRequest(source), options=how)
+    target = how.output_dir / BuiltRequest(source, "default").folder_name
+    assert not target.exists()
+    written.append("stopped")
+    outcome = build.build_dataset(BuiltRequest(source), options=how)
+    assert written == ["train", "stopped", "validation", "test"]
+    outcome.built.check_content()
+    names = {path.name for path in how.output_dir.iterdir()}
+    assert names == {target.name}
+
+
+def test_what_waits_from_another_source_is_not_taken(source, how, monkeypatch):
+    real = split_writer.write_split
+
+    def write(rows, folder, **options):
+        if folder.name == "validation":
+            raise KeyboardInterrupt
+        return real(rows, folder, **options)
+
+    monkeypatch.setattr(split_writer, "write_split", write)
+    with pytest.raises(KeyboardInterrupt):
+        build.build_dataset(BuiltRequest(source), options=how)
+    monkeypatch.undo()
+    _write_source(pathlib.Path(source), word="other")
+    os.utime(pathlib.Path(source) / "train.parquet", (1, 1))
+    built = build.build_dataset(BuiltRequest(source), options=how).built
+    assert _texts(built.directory, "train")[0] == "other 0 of train"
+
+
+_KILLED = """
+import os, signal, sys
+from code_t5.hf_artifacts.built import build, built_request, staging
+publish = staging.Staging.publish
+def die(self, *arguments, **options):
+    if sys.argv[3] == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    publish(self, *arguments, **options)
+staging.Staging.publish = die
+keep = staging.Staging.keep
+def die_in_between(self, name, *arguments, **options):
+    if sys.argv[3] == name:
+        os.kill(os.getpid(), signal.SIGKILL)
+    keep(self, name, *arguments, **options)
+staging.Staging.keep = die_in_between
+build.build_dataset(
+    built_request.BuiltRequest(sys.argv[1]), options=build.BuildOptions(output_dir=sys.argv[2])
+)
+"""
+
+
+@pytest.mark.parametrize("moment", ["train", "validation", "before"])
+def test_a_killed_build_leaves_nothing_readable_and_the_next_one_ends_well(source, how, moment):
+    command = [sys.executable, "-c", _KILLED, source, str(how.output_dir), moment]
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    ran = subprocess.run(command, env=environment, capture_output=True, timeout=120)
+    assert ran.returncode == -signal.SIGKILL, ran.stderr.decode()[-2000:]
+    assert find.find_built(source, output_dir=how.output_dir).found is None
+    outcome = build.build_dataset(BuiltRequest(source), options=how)
+    outcome.built.check_content()
+    assert _texts(outcome.built.directory, "train")[3] == "row 3 of train"
+
+
+def test_of_two_builds_at_once_one_writes_and_both_find_it(source, how, tmp_path):
+    program = (
+        "import sys, time\n"
+        "from code_t5.hf_artifacts.built import build, built_request, split_writer\n"
+        "real = split_writer.write_split\n"
+        "def slow(*a, **k):\n    time.sleep(0.3)\n    return real(*a, **k)\n"
+        "split_writer.write_split = slow\n"
+        "done = build.build_dataset(built_request.BuiltRequest(sys.argv[1]),\n"
+        "    options=build.BuildOptions(output_dir=sys.argv[2]))\n"
+        "print(done.num_new)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    command = [sys.executable, "-c", program, source, str(how.output_dir)]
+    running = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    answers = sorted(process.communicate(timeout=120)[0].strip() for process in running)
+    assert answers == ["0", "3"]
+    assert [process.returncode for process in running] == [0, 0]
+
+
+def test_who_waits_too_long_is_told_so(source, how):
+    from code_t5.hf_artifacts.fetching import job_locks
+
+    name = BuiltRequest(source, "default").folder_name
+    options = BuildOptions(output_dir=how.output_dir, wait_minutes=0.001)
+    with job_locks.job_lock(how.output_dir / f".{name}.lock", purpose="a test"):
+        started = time.monotonic()
+        with pytest.raises(errors.BusyError, match="a test"):
+            build.build_dataset(BuiltRequest(source), options=options)
+        assert time.monotonic() - started < 60
+
+
+@pytest.mark.parametrize(
+    ("splits", "told"),
+    [
+        (["dev"], "Unknown split|dev"),
+        (["train[:10%]"], "is no name of a split; .* give --subset"),
+        (["../train"], "is no name of a split"),
+        (["train", "train"], "the split train is named twice"),
+        (["COMPLETED"], "is no name of a split"),
+    ],
+)
+def test_splits_that_are_none_are_refused(source, how, splits, told):
+    with pytest.raises(errors.InputError, match=told):
+        build.build_dataset(BuiltRequest(source), splits=splits, options=how)
+    assert not how.output_dir.exists() or not list(how.output_dir.iterdir())
+
+
+def test_where_nothing_can_be_written_it_is_said(source, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError):
+        build.build_dataset(
+            BuiltRequest(source), options=BuildOptions(output_dir=tmp_path / "file" / "out")
+        )
+
+
+def test_built_data_may_be_moved(source, how, tmp_path):
+    built = build.build_dataset(BuiltRequest(source), options=how).built
+    shutil.move(built.directory, tmp_path / "moved")
+    moved = built_record.read_record(tmp_path / "moved")
+    moved.check_content()
+    assert find.open_built(moved, split="train")["text"][0] == "row 0 of train"
+    content = b"".join(_files(tmp_path / "moved").values())
+    assert str(how.output_dir).encode() not in content

@@ -1,0 +1,372 @@
+"""What fails with today's tools on a node without a network, and does not fail here.
+
+Each test is named by its symptom and names the threads where people report it. It shows the plain
+library failing (or says that it no longer does), and ours succeeding, both in child processes that
+use the libraries as they are. `plain_home` was filled by the plain tools, `filled_root` by
+`precache.py`. What is loaded offline is loaded behind the fence.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import fake_hub
+import hub_artefacts
+import pytest
+from offline_children import FENCED, OFFLINE, asked, load_with, run_python, run_script
+
+from code_t5.hf_artifacts.cache_root import CacheRoot
+
+PLAIN, OURS = "datasets", "code_t5.hf_artifacts"
+_REVIEWS = hub_artefacts.REVIEWS
+_IN_PLAIN_HOME = {
+    "english": asked("wikiann", "en"),
+    "german": asked("wikiann", "de"),
+    "reviews": asked(_REVIEWS),
+    "reviews of files": asked(_REVIEWS, data_files="reviews-*.jsonl"),
+    "reviews of a folder": asked(_REVIEWS, data_dir="en"),
+    "reviews, early": asked(_REVIEWS, revision="v1", data_files="*.jsonl"),
+    "entities": asked("conll2003", revision="refs/convert/parquet"),
+}
+_ASKED_OFFLINE = {
+    **_IN_PLAIN_HOME,
+    "present name": asked(hub_artefacts.CONLL2003, revision="refs/convert/parquet"),
+    "images": asked("imagenet-1k"),
+    "none named": asked("wikiann"),
+    "tag": asked(_REVIEWS, revision="v1", split="train"),
+    "no such tag": asked(_REVIEWS, revision="v9"),
+}
+
+
+def _hf(*arguments, environment):
+    """Runs huggingface_hub's own program."""
+    return subprocess.run(
+        [os.path.join(os.path.dirname(sys.executable), "hf"), *arguments],
+        env=dict(environment), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def _offline(root):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TRANSFORMERS_"))}
+    return {**kept, **CacheRoot(root).environment(is_offline=True)}
+
+
+@pytest.fixture(scope="module")
+def plain_home(hub, tmp_path_factory):
+    """An HF_HOME as people fill it: by `load_dataset` and `hf download`, on the login node."""
+    home = tmp_path_factory.mktemp("plain") / "home"
+    environment = {**hub.environment(home), "HF_TOKEN": hub_artefacts.ACCESS_TOKEN}
+    for outcome in load_with(PLAIN, list(_IN_PLAIN_HOME.values()), environment=environment):
+        assert outcome.rows, outcome.error
+    done = _hf("download", "--repo-type", "dataset", "imagenet-1k", environment=environment)
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+@pytest.fixture(scope="module")
+def plain(plain_home):
+    """What the plain library makes of each request offline."""
+    environment = {**_offline(plain_home), "HF_HOME": str(plain_home)}
+    found = load_with(PLAIN, list(_ASKED_OFFLINE.values()), environment=environment)
+    return dict(zip(_ASKED_OFFLINE, found))
+
+
+@pytest.fixture(scope="module")
+def ours(plain_home):
+    """What ours makes of each request offline, of the same directory."""
+    found = load_with(
+        OURS, list(_ASKED_OFFLINE.values()), environment=_offline(plain_home), restrict=FENCED
+    )
+    return dict(zip(_ASKED_OFFLINE, found))
+
+
+def test_cached_data_set_is_not_found_under_the_name_that_the_hub_has_now(plain, ours, filled_root):
+    """datasets#4760, #3547: the Hub renames, and what was fetched has the old name."""
+    assert plain["entities"].rows == hub_artefacts.CONLL2003_SIZES
+    assert "Couldn't reach 'eriktks/conll2003' on the Hub" in plain["present name"].error
+    # The old cache says nothing of the new name: ours refuses, with the command that mends it.
+    assert "precache.py" in ours["present name"].error
+    names = [asked("conll2003"), asked(hub_artefacts.CONLL2003)]
+    for library in (PLAIN, OURS):
+        found = load_with(library, names, environment=_offline(filled_root), restrict=FENCED)
+        assert [outcome.rows for outcome in found] == [hub_artefacts.CONLL2003_SIZES] * 2
+
+
+def test_what_hf_download_fetched_is_not_found_by_load_dataset(plain, ours):
+    """datasets#6750: all files are there, and offline they are asked of the Hub."""
+    assert "Couldn't reach 'imagenet-1k' on the Hub" in plain["images"].error
+    assert ours["images"].rows == {"train": 53, "validation": 16, "test": 6}
+    assert "PngImageFile" in ours["images"].first
+
+
+@pytest.mark.parametrize(
+    ("choice", "rows", "first"),
+    [
+        ("reviews of files", 15, "reviews-2024.jsonl says 0"),
+        ("reviews of a folder", 4, "en/a.jsonl says 0"),
+        ("reviews, early", 9, "reviews-2024.jsonl says 0"),
+    ],
+)
+def test_chosen_files_are_not_found_offline(plain, ours, choice, rows, first):
+    """datasets#6837, #7551, #6609: online the name of the cache is made of other things."""
+    assert "Couldn't find cache for acme/reviews" in plain[choice].error
+    assert (ours[choice].rows, first in ours[choice].first) == ({"train": rows}, True)
+
+
+def test_revision_is_ignored_offline(plain, ours):
+    """Beside datasets#6837: what was asked for by a tag is answered with the newest there is."""
+    assert plain["tag"].rows == plain["no such tag"].rows == {"the only one": 22} or (
+        plain["tag"].rows == {"the only one": 22} and plain["no such tag"].rows == {"train": 22}
+    )
+    assert ours["tag"].rows == {"the only one": 9}
+    assert "nothing here says which commit v9 is" in ours["no such tag"].error
+
+
+def test_several_configurations_are_cached(plain, ours):
+    """datasets#7359: those of chosen files go by hashes that nobody knows."""
+    assert "default-" in plain["reviews of files"].error
+    assert ours["reviews of files"].rows == {"train": 15}
+    assert ours["reviews"].rows == plain["reviews"].rows == {"train": 22}
+    assert "de, en" in plain["none named"].error
+    assert "there are de, en" in ours["none named"].error
+    assert "call load_dataset('wikiann', 'de')" in ours["none named"].error
+
+
+def test_many_processes_open_what_was_never_prepared(plain_home, plain):
+    """datasets#3447: offline, processes of a node prepare the same data at once."""
+    # The plain library opens no snapshot offline, be it one process or many.
+    assert not plain["images"].rows
+
+    def load(_):
+        request = asked("imagenet-1k", split="train")
+        (found,) = load_with(OURS, [request], environment=_offline(plain_home), restrict=FENCED)
+        return found.rows, found.error
+
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(load, range(3))) == [({"the only one": 53}, "")] * 3
+
+
+def test_job_that_was_killed_leaves_the_cache_unusable(hub, tmp_path):
+    """datasets#2187, #5412, cruijff_kit#316: `.incomplete` files of a job that is no more.
+
+    The plain library no longer fails: a second run fetches and prepares what is missing. But no
+    command of it says, without a network, that the first did not finish; ours does.
+    """
+    with fake_hub.serve() as slow:
+        hub_artefacts.add_wikiann(slow)
+        program = "import datasets; datasets.load_dataset('wikiann', 'en')"
+        ways = {
+            "plain": [sys.executable, "-c", program],
+            "ours": [
+                sys.executable, "scripts/precache.py", f"--cache_dir={tmp_path / 'ours'}",
+                "--no_conll2003", "--no_models", "--no_verify",
+            ],
+        }  # fmt: skip
+        for name, command in ways.items():
+            slow.delay("/lfs/", seconds=20, times=9)
+            before = len(slow.paths("/lfs/"))
+            environment = {**slow.environment(tmp_path / name), "PYTHONPATH": "."}
+            with subprocess.Popen(
+                command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ) as job:
+                until = time.monotonic() + 60
+                while not list((tmp_path / name).rglob("*.incomplete")):
+                    assert time.monotonic() < until and job.poll() is None
+                    time.sleep(0.05)
+                job.send_signal(signal.SIGKILL)
+            slow.forget_faults()
+            assert len(slow.paths("/lfs/")) == before
+        (plainly,) = load_with(
+            PLAIN, [asked("wikiann", "en")], environment=slow.environment(tmp_path / "plain")
+        )
+        assert plainly.rows == hub_artefacts.WIKIANN_SIZES["en"]
+        checked = run_script(
+            "check_hf_cache.py", f"--cache_dir={tmp_path / 'ours'}", "--no_load",
+            environment=_offline(tmp_path / "ours"),
+        )  # fmt: skip
+        assert checked.returncode == 1, checked.stdout
+        done = run_script(
+            *ways["ours"][1:2][0].split("/")[1:], *ways["ours"][2:],
+            environment=slow.environment(tmp_path / "x"),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    (found,) = load_with(
+        OURS, [asked("wikiann", "en")], environment=_offline(tmp_path / "ours"), restrict=FENCED
+    )
+    assert found.rows == hub_artefacts.WIKIANN_SIZES["en"]
+
+
+def test_file_locks_do_not_work(plain_home):
+    """datasets#6744, PR #8638: `flock` on Weka or NFS answers with an error."""
+    environment = _offline(plain_home)
+    for error, number in (("EIO", 5), ("ENOLCK", 37)):
+        request, terms = [asked("wikiann", "en")], f"flock={error}"
+        (plainly,) = load_with(PLAIN, request, environment=environment, terms=terms)
+        assert f"[Errno {number}]" in plainly.error
+        (found,) = load_with(OURS, request, environment=environment, terms=terms)
+        assert found.rows == hub_artefacts.WIKIANN_SIZES["en"]
+
+
+def test_cache_may_not_be_written(plain_home):
+    """datasets#2496 and its kin: a cache on a read-only mount, or one of somebody else."""
+    subprocess.run(["chmod", "-R", "a-w", str(plain_home)], check=True)
+    try:
+        requests = [asked("wikiann", "en"), asked(_REVIEWS, data_dir="en")]
+        environment, terms = _offline(plain_home), "root=no"
+        plainly = load_with(PLAIN, requests[:1], environment=environment, terms=terms)
+        found = load_with(OURS, requests, environment=environment, terms=terms)
+    finally:
+        subprocess.run(["chmod", "-R", "u+w", str(plain_home)], check=True)
+    assert "Permission denied" in plainly[0].error
+    assert [o.rows for o in found] == [hub_artefacts.WIKIANN_SIZES["en"], {"train": 4}]
+
+
+_SNAPSHOT = """
+import sys, huggingface_hub
+print(huggingface_hub.snapshot_download(sys.argv[1]))
+"""
+
+
+def test_half_a_snapshot_looks_like_a_whole_one(copied_root):
+    """huggingface_hub#4624: offline, `snapshot_download` answers the same for both."""
+    environment = _offline(copied_root)
+    whole = run_python(_SNAPSHOT, hub_artefacts.MINILM, environment=environment)
+    lost = pathlib.Path(whole.stdout.strip(), "model.safetensors")
+    lost.unlink()
+    half = run_python(_SNAPSHOT, hub_artefacts.MINILM, environment=environment)
+    assert (half.returncode, half.stdout) == (0, whole.stdout)
+    checked = run_script(
+        "check_hf_cache.py", f"--cache_dir={copied_root}", "--no_load", environment=environment
+    )
+    assert checked.returncode == 1
+    (line,) = [line for line in checked.stdout.splitlines() if "MiniLM" in line and "no" in line]
+    assert "model.safetensors" in line
+
+
+_WEIGHTS = """
+import sys, transformers
+print(float(transformers.AutoModel.from_pretrained(sys.argv[1]).pooler.dense.weight.abs().max()))
+"""
+
+
+def test_damaged_weights_are_loaded_without_a_word(copied_root):
+    """huggingface_hub#3298, #2364, #3706, transformers#12557: nothing offline compares hashes."""
+    environment = _offline(copied_root)
+    (path,) = copied_root.glob("hub/models--*MiniLM*/snapshots/*/model.safetensors")
+    blob = path.resolve()
+    content = bytearray(blob.read_bytes())
+    # A high bit of the exponent of the last number.
+    content[-1] ^= 0x40
+    blob.write_bytes(content)
+    loaded = run_python(_WEIGHTS, hub_artefacts.MINILM, environment=environment)
+    assert loaded.returncode == 0 and float(loaded.stdout) > 1e10
+    assert _hf("cache", "verify", hub_artefacts.MINILM, environment=environment).returncode == 2
+    checked = run_script(
+        "check_hf_cache.py", f"--cache_dir={copied_root}", "--no_load", "--json",
+        environment=environment,
+    )  # fmt: skip
+    assert checked.returncode == 1
+    wrong = [a for a in json.loads(checked.stdout)["artefacts"] if not a["is_whole"]]
+    assert [artefact["name"] for artefact in wrong] == [hub_artefacts.MINILM]
+
+
+_TOKENIZER = """
+import sys, transformers
+tokenizer = transformers.AutoTokenizer.from_pretrained(sys.argv[1])
+messages = [{"role": "user", "content": "hi"}]
+print(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+"""
+
+
+def test_chat_template_was_left_behind(hub, filled_root, tmp_path):
+    """transformers#42886, #42914, #39873: it lies in a file of its own, which patterns miss."""
+    environment = hub.environment(tmp_path / "home")
+    chat = hub_artefacts.CHAT
+    include = ["--include", "*.json", "*.safetensors"]
+    assert _hf("download", chat, *include, environment=environment).returncode == 0
+    done = run_python(_TOKENIZER, chat, environment={**environment, **OFFLINE})
+    assert "chat_template is not set" in done.stderr
+    done = run_python(f"{FENCED}\n{_TOKENIZER}", chat, environment=_offline(filled_root))
+    assert done.stdout == "<|user|>hi\n<|assistant|>\n", done.stderr
+
+
+def test_tokenizer_of_a_full_cache_calls_home(hub, filled_root, tmp_path):
+    """transformers#45545, #30345: whatever is cached, the Hub is asked again for each file."""
+    code = "import sys, transformers; transformers.AutoTokenizer.from_pretrained(sys.argv[1])"
+    environment = hub.environment(tmp_path / "home")
+    for _ in range(2):
+        before = len(hub.paths(hub_artefacts.MINILM))
+        assert run_python(code, hub_artefacts.MINILM, environment=environment).returncode == 0
+    assert len(hub.paths(hub_artefacts.MINILM)) > before
+    before = len(hub.requests)
+    settings = CacheRoot(filled_root).environment(is_offline=True)
+    done = run_python(code, hub_artefacts.MINILM, environment={**environment, **settings})
+    assert (done.returncode, len(hub.requests)) == (0, before), done.stderr
+
+
+_METRIC = """
+import evaluate
+print(evaluate.load("accuracy").compute(predictions=[1, 0], references=[1, 1]))
+"""
+
+
+def test_metric_is_asked_of_the_hub_although_it_is_offline(hub, filled_root, tmp_path):
+    """evaluate#315, #561, #567, #472: its script lies in a cache that no download fills."""
+    environment = hub.environment(tmp_path / "home")
+    space = ["--repo-type", "space", hub_artefacts.ACCURACY]
+    assert _hf("download", *space, environment=environment).returncode == 0
+    before = len(hub.paths("accuracy.py"))
+    done = run_python(f"{FENCED}\n{_METRIC}", environment={**environment, **OFFLINE})
+    assert done.returncode == 1 and "Couldn't" in done.stderr
+    # The offline flags of the others are nothing to it.
+    assert run_python(_METRIC, environment={**environment, **OFFLINE}).returncode == 0
+    assert len(hub.paths("accuracy.py")) > before
+    done = run_python(f"{FENCED}\n{_METRIC}", environment=_offline(filled_root))
+    assert done.stdout == "{'accuracy': 0.5}\n", done.stderr
+
+
+def test_hub_answers_429_when_many_ranks_load_at_once(filled_root, tmp_path):
+    """datasets#7506, #7344, OLMo#550, torchtitan#4830: each rank asks for everything."""
+    request = [asked("wikiann", "en")]
+    with fake_hub.serve() as hub, concurrent.futures.ThreadPoolExecutor(3) as pool:
+        hub_artefacts.add_wikiann(hub)
+        hub.limit(16, seconds=3.0)
+        homes = [hub.environment(tmp_path / str(rank)) for rank in range(3)]
+        ranks = list(pool.map(lambda home: load_with(PLAIN, request, environment=home)[0], homes))
+        assert [rank.rows for rank in ranks] != [hub_artefacts.WIKIANN_SIZES["en"]] * 3
+        assert 429 in [asked_for.status for asked_for in hub.requests]
+        refused = [asked_for.status for asked_for in hub.requests].count(429)
+        # One job asks, waits as long as it is told to, and gets it.
+        done = run_script(
+            "precache.py", f"--cache_dir={tmp_path / 'cache'}", "--no_conll2003", "--no_models",
+            "--no_verify", environment=hub.environment(tmp_path / "home"),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert [asked_for.status for asked_for in hub.requests].count(429) > refused
+        before = len(hub.requests)
+        cached = {
+            **hub.environment("x"),
+            **CacheRoot(tmp_path / "cache").environment(is_offline=True),
+        }
+        ranks = pool.map(lambda _: load_with(OURS, request, environment=cached)[0], range(3))
+        assert [rank.rows for rank in ranks] == [hub_artefacts.WIKIANN_SIZES["en"]] * 3
+        assert len(hub.requests) == before
+
+
+def test_data_set_with_a_script_is_no_longer_loaded(hub, filled_root, tmp_path):
+    """lm-evaluation-harness#3171: datasets 4 runs no scripts of data sets."""
+    environment = hub.environment(tmp_path / "home")
+    (plainly,) = load_with(PLAIN, [asked("conll2003")], environment=environment)
+    assert "Dataset scripts are no longer supported" in plainly.error
+    (found,) = load_with(
+        OURS, [asked("conll2003")], environment=_offline(filled_root), restrict=FENCED
+    )
+    assert found.rows == hub_artefacts.CONLL2003_SIZES
+    assert "'tokens': ['Ada', 'Lovelace'" in found.first
