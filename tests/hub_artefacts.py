@@ -9,10 +9,11 @@ from __future__ import annotations
 import functools
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import hub_models
+import hub_parquet
 from fake_hub import FakeHub
 from fake_hub_store import HubRepository
 
@@ -59,109 +60,14 @@ def sentence(row: int, *, language: str = "en") -> tuple[list[str], list[int]]:
     return words, [1, 2, *(0 for _ in middle), 5, 0, 0]
 
 
-def parquet_bytes(columns: Mapping[str, Sequence[Any]], features: Mapping[str, Any]) -> bytes:
-    """Returns a Parquet file as `push_to_hub` writes it: with the features in its schema.
-
-    Args:
-      columns: Values by name.
-      features: As `datasets` writes features down in JSON.
-    """
-    import pyarrow
-    import pyarrow.parquet
-
-    arrays = {name: pyarrow.array(columns[name], _arrow_type(features[name])) for name in columns}
-    table = pyarrow.table(arrays)
-    told = json.dumps({"info": {"features": features}})
-    sink = io.BytesIO()
-    pyarrow.parquet.write_table(table.replace_schema_metadata({"huggingface": told}), sink)
-    return sink.getvalue()
-
-
-def _arrow_type(feature: Any) -> Any:
-    import pyarrow
-
-    if feature["_type"] == "Sequence":
-        return pyarrow.list_(_arrow_type(feature["feature"]))
-    if feature["_type"] == "ClassLabel":
-        return pyarrow.int64()
-    if feature["_type"] == "Image":
-        return pyarrow.struct({"bytes": pyarrow.binary(), "path": pyarrow.string()})
-    return pyarrow.type_for_alias(feature["dtype"])
-
-
-def _value(dtype: str) -> dict[str, Any]:
-    return {"dtype": dtype, "_type": "Value"}
-
-
-def _labels(names: Sequence[str]) -> dict[str, Any]:
-    return {"names": list(names), "_type": "ClassLabel"}
-
-
-def _list_of(feature: Mapping[str, Any]) -> dict[str, Any]:
-    return {"feature": feature, "_type": "Sequence"}
-
-
-def _card_feature(name: str, feature: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns one feature as the YAML of a README has it."""
-
-    def told(inner: Mapping[str, Any]) -> Any:
-        if inner["_type"] == "ClassLabel":
-            names = {str(place): label for place, label in enumerate(inner["names"])}
-            return {"class_label": {"names": names}}
-        return "image" if inner["_type"] == "Image" else inner["dtype"]
-
-    if feature["_type"] == "Sequence":
-        inner = told(feature["feature"])
-        key = "class_label" if isinstance(inner, dict) else None
-        return {"name": name, "sequence": {key: inner[key]} if key else inner}
-    return {"name": name, "dtype": told(feature)}
-
-
-def _card(
-    features: Mapping[str, Any],
-    *,
-    sizes: Mapping[str, Mapping[str, int]],
-    patterns: Mapping[str, Mapping[str, str]] | None = None,
-) -> str:
-    """Returns a README: the features and rows of each configuration, and where its files lie."""
-    import yaml
-
-    listed = [_card_feature(name, feature) for name, feature in features.items()]
-    infos = [
-        {
-            "config_name": config,
-            "features": listed,
-            "splits": [{"name": s, "num_bytes": 100 * n, "num_examples": n} for s, n in of.items()],
-            "download_size": 1000,
-            "dataset_size": 100 * sum(of.values()),
-        }
-        for config, of in sizes.items()
-    ]
-    told: dict[str, Any] = {
-        "license": "other",
-        "dataset_info": infos if len(infos) > 1 else infos[0],
-    }
-    if len(infos) == 1 and infos[0]["config_name"] == "default":
-        del told["dataset_info"]["config_name"]
-    if patterns:
-        told["configs"] = [
-            {
-                "config_name": config,
-                "data_files": [{"split": split, "path": path} for split, path in of.items()],
-            }
-            for config, of in patterns.items()
-        ]
-    return f"---\n{yaml.safe_dump(told, sort_keys=False)}---\n# A data set of a test\n"
-
-
 # conll2003: a script on `main`, which datasets 4 runs no more, and Parquet on a branch of its own.
 
 _CONLL_FEATURES = {
-    "id": _value("string"),
-    "tokens": _list_of(_value("string")),
-    "pos_tags": _list_of(_labels(_CONLL_POS)),
-    "chunk_tags": _list_of(_labels(_CONLL_CHUNK)),
-    "ner_tags": _list_of(_labels(_CONLL_NER)),
+    "id": hub_parquet.value("string"),
+    "tokens": hub_parquet.list_of(hub_parquet.value("string")),
+    "pos_tags": hub_parquet.list_of(hub_parquet.labels(_CONLL_POS)),
+    "chunk_tags": hub_parquet.list_of(hub_parquet.labels(_CONLL_CHUNK)),
+    "ner_tags": hub_parquet.list_of(hub_parquet.labels(_CONLL_NER)),
 }
 
 
@@ -180,7 +86,7 @@ def _conll_rows(num_rows: int) -> dict[str, list[Any]]:
 def conll2003() -> Mapping[str, bytes | str]:
     """Returns the files of conll2003's main branch."""
     script = 'import datasets\n\nraise RuntimeError("a script of the Hub was run")\n'
-    readme = _card(_CONLL_FEATURES, sizes={"conll2003": CONLL2003_SIZES})
+    readme = hub_parquet.card(_CONLL_FEATURES, sizes={"conll2003": CONLL2003_SIZES})
     return {"README.md": readme, "conll2003.py": script}
 
 
@@ -188,7 +94,9 @@ def conll2003() -> Mapping[str, bytes | str]:
 def conll2003_parquet() -> Mapping[str, bytes | str]:
     """Returns the files of conll2003's branch `refs/convert/parquet`, which has no README."""
     return {
-        f"conll2003/{split}/0000.parquet": parquet_bytes(_conll_rows(size), _CONLL_FEATURES)
+        f"conll2003/{split}/0000.parquet": hub_parquet.parquet_bytes(
+            _conll_rows(size), _CONLL_FEATURES
+        )
         for split, size in CONLL2003_SIZES.items()
     }
 
@@ -226,10 +134,10 @@ def _add_viewer(repository: HubRepository, features: Mapping[str, Any]) -> None:
 # wikiann: one configuration for each language, all of them of Parquet files on `main`.
 
 _WIKIANN_FEATURES = {
-    "tokens": _list_of(_value("string")),
-    "ner_tags": _list_of(_labels(_NER)),
-    "langs": _list_of(_value("string")),
-    "spans": _list_of(_value("string")),
+    "tokens": hub_parquet.list_of(hub_parquet.value("string")),
+    "ner_tags": hub_parquet.list_of(hub_parquet.labels(_NER)),
+    "langs": hub_parquet.list_of(hub_parquet.value("string")),
+    "spans": hub_parquet.list_of(hub_parquet.value("string")),
 }
 
 
@@ -254,19 +162,19 @@ def wikiann() -> Mapping[str, bytes | str]:
         for language, sizes in WIKIANN_SIZES.items()
     }
     files = {
-        f"{language}/{split}-00000-of-00001.parquet": parquet_bytes(
+        f"{language}/{split}-00000-of-00001.parquet": hub_parquet.parquet_bytes(
             wikiann_rows(language, split), _WIKIANN_FEATURES
         )
         for language, sizes in WIKIANN_SIZES.items()
         for split in sizes
     }
-    readme = _card(_WIKIANN_FEATURES, sizes=WIKIANN_SIZES, patterns=patterns)
+    readme = hub_parquet.card(_WIKIANN_FEATURES, sizes=WIKIANN_SIZES, patterns=patterns)
     return {"README.md": readme, ".gitattributes": "*.parquet filter=lfs\n", **files}
 
 
 # imagenet-1k: gated, many Parquet files in each split, images of different sizes and kinds.
 
-_IMAGENET_FEATURES = {"image": {"_type": "Image"}, "label": _labels(IMAGENET_LABELS)}
+_IMAGENET_FEATURES = {"image": {"_type": "Image"}, "label": hub_parquet.labels(IMAGENET_LABELS)}
 
 
 def picture(row: int) -> tuple[bytes, str]:
@@ -296,10 +204,10 @@ def imagenet() -> Mapping[str, bytes | str]:
             labels = [-1 if split == "test" else place % len(IMAGENET_LABELS) for place in rows]
             columns = {"image": images, "label": labels}
             path = f"data/{split}-{number:05d}-of-{len(shards):05d}.parquet"
-            files[path] = parquet_bytes(columns, _IMAGENET_FEATURES)
+            files[path] = hub_parquet.parquet_bytes(columns, _IMAGENET_FEATURES)
     sizes = {"default": {split: sum(shards) for split, shards in IMAGENET_SHARDS.items()}}
     patterns = {"default": {split: f"data/{split}-*" for split in IMAGENET_SHARDS}}
-    readme = _card(_IMAGENET_FEATURES, sizes=sizes, patterns=patterns)
+    readme = hub_parquet.card(_IMAGENET_FEATURES, sizes=sizes, patterns=patterns)
     return {"README.md": readme, "classes.py": "IMAGENET2012_CLASSES = {}\n", **files}
 
 

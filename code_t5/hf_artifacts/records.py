@@ -21,6 +21,8 @@ from code_t5.storage import atomic, manifest
 
 FORMAT_NAME = "code_t5_hf_artifact"
 FORMAT_VERSION = 1
+# No larger manifest is read.
+_MAX_BYTES = 16 << 20
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _ARROW_DIR = re.compile(r"datasets/.+", re.DOTALL)
 _BLOB = re.compile(r"[0-9A-Za-z]{0,64}")
@@ -111,6 +113,9 @@ def write_record(root: CacheRoot, record: ArtefactRecord) -> None:
     Args:
       root: Where.
       record: What.
+
+    Raises:
+      InputError: It has more files than a record can list.
     """
     fields = dataclasses.asdict(record)
     fields["request"] = record.request.as_json()
@@ -118,6 +123,12 @@ def write_record(root: CacheRoot, record: ArtefactRecord) -> None:
         manifest.write_manifest(
             folder, {**fields, "format_name": FORMAT_NAME, "format_version": FORMAT_VERSION}
         )
+        if (folder / manifest.MANIFEST_NAME).stat().st_size > _MAX_BYTES:
+            raise errors.InputError(
+                f"{record.request.where} has {len(record.files)} files, more than its record can "
+                f"list in {_MAX_BYTES >> 20} MiB; wanted fewer at once; fetch it in "
+                "parts, by patterns in a spec"
+            )
 
 
 def find_record(root: CacheRoot, request: ArtefactRequest) -> ArtefactRecord | None:

@@ -183,6 +183,14 @@ class TeacherOutputs(Sequence[Mapping[str, np.ndarray]]):
         """How many shards there are."""
         return len(self._shards)
 
+    def num_rows(self, length: str) -> int:
+        """Returns how many rows all samples have together.
+
+        Args:
+          length: Name of the length.
+        """
+        return sum(shard["lengths"][length] for shard in self._shards)
+
     @property
     def fields(self) -> tuple[ArrayField, ...]:
         """What a sample is made of."""
@@ -292,14 +300,16 @@ class TeacherOutputs(Sequence[Mapping[str, np.ndarray]]):
 
     def _groups(self, numbers: np.ndarray) -> Iterator[gathering.Group]:
         """Yields the shards that hold some samples, with which of them."""
-        if not len(numbers):
-            return
-        which, within = np.divmod(numbers, self.samples_per_shard)
-        order = np.argsort(which, kind="stable")
-        ends = np.flatnonzero(np.diff(which[order])) + 1
-        for positions in np.split(order, ends):
-            shard = self.shard(int(which[positions[0]]))
-            yield gathering.Group(shard, positions, within[positions])
+        found: dict[int, tuple[list[int], list[int]]] = {}
+        for position, number in enumerate(numbers.tolist()):
+            which, row = divmod(number, self.samples_per_shard)
+            if which not in found:
+                found[which] = [], []
+            positions, rows = found[which]
+            positions.append(position)
+            rows.append(row)
+        for which, (positions, rows) in found.items():
+            yield gathering.Group(self.shard(which), positions, rows)
 
     def verify(self) -> None:
         """Reads every file and compares its checksum; looks whether samples lie in order.

@@ -23,7 +23,7 @@ from code_t5.teacher_outputs.reader import TeacherOutputs
 from code_t5.teacher_outputs.schema import ArrayField
 
 _LENGTHS = "_lengths"
-_WIDER = {"uint16": np.dtype(np.int32), "uint32": np.dtype(np.int64)}
+_WIDER: dict[str, np.dtype] = {"uint16": np.dtype(np.int32), "uint32": np.dtype(np.int64)}
 
 
 def lengths_name(length: str) -> str:

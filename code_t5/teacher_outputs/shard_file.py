@@ -245,6 +245,7 @@ class Shard:
       path: The file.
       columns: By the name of the field `[num_samples, ...]` or `[total, ...]`.
       offsets: By the name of the length, int64 `[num_samples + 1]`.
+      column_bytes: The columns as bytes.
     """
 
     def __init__(
@@ -286,6 +287,12 @@ class Shard:
         }
         self.columns = {name: arrays[name] for name in schema.names}
         self.offsets = {length: arrays[f"{length}{_OFFSETS}"] for length in schema.lengths}
+        # Quicker where single numbers and rows are taken: no array is made for each.
+        self._offset_numbers = {length: memoryview(array) for length, array in self.offsets.items()}
+        self.column_bytes = {
+            name: memoryview(array.reshape(-1).view(np.uint8))
+            for name, array in self.columns.items()
+        }
         for length, offsets in self.offsets.items():
             if offsets[0] != 0 or offsets[-1] != counts.lengths[length]:
                 raise self._damaged(f"has {length} from {offsets[0]} to {offsets[-1]}")
@@ -311,25 +318,26 @@ class Shard:
                 raise
             raise self._damaged(f"cannot be opened ({error})") from error
 
-    def bounds(self, length: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns where the samples of a length begin, and how long they are.
+    def bounds(self, length: str, rows: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Returns where the samples of a length begin, and where they end.
 
         Args:
           length: Name of the length.
-          rows: int64 `[num_rows]`, samples of this shard.
+          rows: Samples of this shard.
 
         Returns:
-          Starts and lengths, int64 `[num_rows]` each.
+          First row, and the row behind the last, of each.
 
         Raises:
           ArtifactError: They are not in order, or lie outside of the shard.
         """
-        offsets = self.offsets[length]
-        starts, stops = offsets[rows], offsets[rows + 1]
-        lengths = stops - starts
-        if len(rows) and (lengths.min() < 0 or starts.min() < 0 or stops.max() > offsets[-1]):
+        offsets = self._offset_numbers[length]
+        starts = [offsets[row] for row in rows]
+        stops = [offsets[row + 1] for row in rows]
+        last = offsets[-1]
+        if not all(0 <= start <= stop <= last for start, stop in zip(starts, stops)):
             raise self._damaged(f"has {length} that are not in order")
-        return starts, lengths
+        return starts, stops
 
     def sample(self, row: int, fields: Sequence[tuple[str, str | None]]) -> dict[str, np.ndarray]:
         """Returns one sample: views of the map.
@@ -348,10 +356,7 @@ class Shard:
                 # With the dots an array in any case, not a number of NumPy's.
                 found[name] = column[row, ...]
                 continue
-            offsets = self.offsets[length]
-            start, stop = offsets[row : row + 2].tolist()
-            if not 0 <= start <= stop <= offsets[-1]:
-                raise self._damaged(f"has {length} that are not in order")
+            (start,), (stop,) = self.bounds(length, (row,))
             found[name] = column[start:stop]
         return found
 

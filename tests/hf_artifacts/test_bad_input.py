@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -180,6 +181,25 @@ def test_a_killed_download_is_no_record_and_goes_on_where_it_stopped(hub, tmp_pa
     assert _check(root, "--no_load").status == 0
 
 
+def test_an_interrupted_download_says_that_it_goes_on(hub, tmp_path):
+    root, spec = tmp_path / "root", _write_spec(tmp_path, models=[_MODEL])
+    hub.delay("/lfs/", seconds=5)
+    asked = len(hub.paths("/lfs/"))
+    process = hf_programs.start(
+        "precache.py", "--cache_dir", root, "--spec", spec, "--no_verify",
+        environment=hf_programs.online(hub, tmp_path / "home"),
+    )  # fmt: skip
+    hf_programs.wait_for(lambda: bool(list(root.glob("hub/*/blobs/*"))), process=process)
+    os.kill(process.pid, signal.SIGINT)
+    ran = hf_programs.finish(process)
+    assert ran.status == 130, ran.all
+    assert "interrupted: run the same command again" in ran.err
+    assert "Traceback" not in ran.err
+    assert not list(root.glob("artifacts/*/COMPLETED"))
+    assert _precache(hub, root, "--no_verify", spec=spec).status == 0
+    assert len(hub.paths("/lfs/")) > asked
+
+
 def test_half_a_snapshot_is_not_opened_and_the_line_says_what_is_missing(root):
     _blob(root, "data/train-00000-of-00001.parquet").unlink()
     shutil.rmtree(root / "datasets")
@@ -240,6 +260,18 @@ def test_a_gated_repository_says_how_to_get_access_and_prints_no_token(hub, tmp_
         assert secret not in ran.all
     # The other one is there.
     assert _check(tmp_path / "root", "--no_load", "--only", _PLAIN).status == 0
+
+
+def test_a_token_that_the_hub_does_not_know_is_said_and_not_printed(hub, tmp_path):
+    token = "hf_ThisOneWasRevokedLongAgo0123456"
+    spec = _write_spec(tmp_path, datasets=[_PLAIN])
+    more = {"HF_TOKEN": token}
+    ran = _precache(hub, tmp_path / "root", "--no_verify", spec=spec, more=more)
+    assert ran.status == 1
+    (line,) = [line for line in ran.out.splitlines() if _PLAIN in line]
+    assert "token" in line
+    assert "hf auth login" in line
+    assert token[3:] not in ran.all
 
 
 def test_a_token_opens_a_gated_repository_and_lies_nowhere_in_the_cache(hub, tmp_path):
@@ -492,6 +524,65 @@ def test_a_hub_that_names_files_outside_of_the_cache_is_refused(hub, tmp_path):
         assert not list((tmp_path / "root").glob("artifacts/*/COMPLETED"))
 
 
+_CARDS = {
+    "config": ("config_name: x", "config_name: ../../../../code_t5_evil"),
+    "path": ("path: x/train-*", "path: ../../../../../../../etc/hostname"),
+    "split": ("split: train", "split: ../../code_t5_evil"),
+}
+
+
+def test_a_repository_whose_card_names_what_lies_outside_is_refused(hub, tmp_path):
+    for case, (found, replaced) in _CARDS.items():
+        files = hf_programs.dataset_files("x")
+        files["README.md"] = files["README.md"].replace(found, replaced)
+        hub.add("dataset", f"tests/card-{case}", files)
+    names = [f"tests/card-{case}" for case in _CARDS]
+    spec = _write_spec(tmp_path, datasets=names)
+    ran = _precache(hub, tmp_path / "root", "--no_verify", spec=spec)
+    assert ran.status == 1
+    assert "Traceback" not in ran.all
+    assert [line.split()[1] for line in ran.out.splitlines() if " no " in line] == names
+    for name in names:
+        opened = _check(tmp_path / "root", "--dataset", name)
+        assert opened.status == 1
+        assert name in opened.error
+    assert not [path for path in tmp_path.rglob("*") if "evil" in path.name]
+    assert not list((tmp_path / "root").glob("artifacts/*/COMPLETED"))
+
+
+_RECORDS = (
+    {"files": [1]},
+    {"files": {"a": {"size_bytes": "NaN", "sha256": 1, "blob": 2}}},
+    {"files": {"/etc/passwd": {"size_bytes": 1, "sha256": "a", "blob": ""}}},
+    {"commit": "../../../../etc"},
+    {"request": None},
+    {"request": {"kind": "evil", "name": "a/b"}},
+    {"request": {"kind": "model", "name": "../../etc"}},
+    {"repository": "../../etc"},
+    {"prepared": [{"config": "x", "arrow_dir": "../../etc", "splits": {}, "files": {}}]},
+    {"format_version": 99},
+)
+
+
+def test_records_that_are_none_are_each_named_and_the_others_hold(root):
+    (record,) = root.glob("artifacts/models--*")
+    held = json.loads((record / "manifest.json").read_text())
+    texts = [json.dumps({**held, **changes}) for changes in _RECORDS]
+    texts += ["[" * 100_000, "\0", '{"a": 1', "[]"]
+    for number, text in enumerate(texts):
+        folder = record.with_name(f"models--bad{number:02d}")
+        folder.mkdir()
+        (folder / "manifest.json").write_text(text, encoding="utf-8")
+        (folder / "COMPLETED").write_text("")
+    ran = _check(root, "--no_load")
+    assert ran.status == 1
+    assert "Traceback" not in ran.all
+    for number in range(len(texts)):
+        assert f"models--bad{number:02d}" in ran.out
+    for name in (_MODEL, _PLAIN, _TWO):
+        assert any(name in line and " yes " in line for line in ran.out.splitlines())
+
+
 def test_a_record_that_leads_out_is_refused_and_what_it_names_is_not_read(root):
     (record,) = root.glob("artifacts/models--*")
     manifest = json.loads((record / "manifest.json").read_text())
@@ -527,6 +618,15 @@ def test_names_on_the_disk_command_no_terminal(root):
         assert "\x1b" not in ran.all
         assert "\x07" not in ran.all
         assert "Traceback" not in ran.all
+
+
+def test_a_file_in_the_place_of_the_root_is_one_line(hub, tmp_path, spec):
+    file = tmp_path / "file"
+    file.write_text("mine", encoding="ascii")
+    for ran in (_precache(hub, file, spec=spec), _check(file), _check(file, "--dataset", _PLAIN)):
+        assert ran.status == 1
+        assert str(file) in ran.error
+    assert file.read_text(encoding="ascii") == "mine"
 
 
 def test_leftover_arguments_are_an_error(tmp_path, root, spec):

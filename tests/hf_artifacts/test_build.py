@@ -61,6 +61,12 @@ def _files(folder: pathlib.Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
+def _marks(folder: pathlib.Path) -> dict[pathlib.Path, tuple[int, int]]:
+    """Returns what changes when a file is written: its inode and time."""
+    found = {path: path.stat() for path in folder.rglob("*")}
+    return {path: (status.st_ino, status.st_mtime_ns) for path, status in found.items()}
+
+
 def _texts(directory: pathlib.Path, split: str) -> list[str]:
     """Reads a split back by the plain library."""
     import datasets
@@ -99,10 +105,10 @@ def test_the_folder_says_what_it_is(source, how):
 
 def test_the_same_is_found_there_and_nothing_is_written(source, how):
     first = build.build_dataset(BuiltRequest(source), options=how)
-    before = {path: path.stat() for path in first.built.directory.rglob("*")}
+    before = _marks(first.built.directory)
     second = build.build_dataset(BuiltRequest(source), splits=["train"], options=how)
     assert (second.num_new, second.built) == (0, first.built)
-    assert {path: path.stat() for path in first.built.directory.rglob("*")} == before
+    assert _marks(first.built.directory) == before
 
 
 def test_splits_are_added_later_and_those_that_are_there_stay(source, how):
@@ -123,9 +129,11 @@ def test_splits_are_added_later_and_those_that_are_there_stay(source, how):
 
 
 def test_the_same_input_gives_the_same_bytes(source, how, tmp_path, tokenizer_dir):
+    tokenizing = TokenizingOptions(tokenizer_dir)
     for request in (
+        BuiltRequest(source),
         BuiltRequest(source, subset=0.3),
-        BuiltRequest(source, tokenizing=TokenizingOptions(tokenizer_dir)),
+        BuiltRequest(source, subset=0.3, tokenizing=tokenizing),
     ):
         again = BuildOptions(output_dir=tmp_path / "again", batch_size=7)
         one = build.build_dataset(request, options=how).built
@@ -182,14 +190,9 @@ def test_a_split_of_no_rows_has_the_columns_too(tmp_path, tokenizer_dir):
     rows = datasets.Dataset.from_dict({"text": []}, features=features)
     options = TokenizingOptions(tokenizer_dir)
     tokenizer = tokenize_rows.RowTokenizer(options, features=features)
-    written = split_writer.write_split(
-        rows,
-        tmp_path / "train",
-        request=BuiltRequest("a", "default", tokenizing=options, subset=0.5),
-        tokenizer=tokenizer,
-        num_workers=2,
-        batch_size=10,
-    )
+    request = BuiltRequest("a", "default", tokenizing=options, subset=0.5)
+    writer = split_writer.SplitWriter(request, tokenizer, num_workers=2)
+    written = writer.write(rows, tmp_path / "train")
     assert (written.num_rows, written.num_source_rows) == (0, 0)
     read = datasets.load_from_disk(str(tmp_path / "train"))
     assert "input_ids" in read.column_names and read.features == tokenizer.features
@@ -198,7 +201,7 @@ def test_a_split_of_no_rows_has_the_columns_too(tmp_path, tokenizer_dir):
 def test_processes_make_the_same_ids(source, how, tokenizer_dir, tmp_path):
     import datasets
 
-    request = BuiltRequest(source, tokenizing=TokenizingOptions(tokenizer_dir))
+    request = BuiltRequest(source, subset=0.6, tokenizing=TokenizingOptions(tokenizer_dir))
     two = BuildOptions(output_dir=tmp_path / "two", num_workers=2, batch_size=3)
     one_read, two_read = (
         datasets.load_from_disk(str(build.build_dataset(request, options=options).built.directory))
@@ -256,6 +259,8 @@ def test_a_flipped_bit_is_found_and_mended_by_a_rebuild(source, how):
         ("manifest.json", b'"format_version": 1', "has SHA-256"),
         ("train/data-00000-of-00001.arrow", None, "has no bytes; wanted"),
         ("train/state.json", b"{}", "has 2 bytes; wanted"),
+        ("dataset_dict.json", None, "does not list the splits train, validation, test"),
+        ("dataset_dict.json", b'{"splits": ["../../x"]}', "does not list the splits train, val"),
     ],
 )
 def test_what_is_half_there_is_refused_and_mended_by_a_rebuild(source, how, name, change, told):
@@ -263,7 +268,7 @@ def test_what_is_half_there_is_refused_and_mended_by_a_rebuild(source, how, name
     path = built.directory / name
     if change is None:
         path.unlink()
-    elif change.startswith(b'"'):
+    elif name == "manifest.json" and b"format" in change:
         path.write_bytes(path.read_bytes().replace(change, change + b" "))
     else:
         path.write_bytes(change)
@@ -304,15 +309,15 @@ def test_a_manifest_that_leads_out_is_refused(source, how):
 
 
 def test_an_interrupted_build_goes_on_where_it_stopped(source, how, monkeypatch):
-    real, written = split_writer.write_split, []
+    real, written = split_writer.SplitWriter.write, []
 
-    def write(rows, folder, **options):
+    def write(self, rows, folder):
         if folder.name == "validation" and len(written) == 1:
             raise KeyboardInterrupt
         written.append(folder.name)
-        return real(rows, folder, **options)
+        return real(self, rows, folder)
 
-    monkeypatch.setattr(split_writer, "write_split", write)
+    monkeypatch.setattr(split_writer.SplitWriter, "write", write)
     with pytest.raises(KeyboardInterrupt):
         build.build_dataset(BuiltRequest(source), options=how)
     target = how.output_dir / BuiltRequest(source, "default").folder_name
@@ -326,14 +331,14 @@ def test_an_interrupted_build_goes_on_where_it_stopped(source, how, monkeypatch)
 
 
 def test_what_waits_from_another_source_is_not_taken(source, how, monkeypatch):
-    real = split_writer.write_split
+    real = split_writer.SplitWriter.write
 
-    def write(rows, folder, **options):
+    def write(self, rows, folder):
         if folder.name == "validation":
             raise KeyboardInterrupt
-        return real(rows, folder, **options)
+        return real(self, rows, folder)
 
-    monkeypatch.setattr(split_writer, "write_split", write)
+    monkeypatch.setattr(split_writer.SplitWriter, "write", write)
     with pytest.raises(KeyboardInterrupt):
         build.build_dataset(BuiltRequest(source), options=how)
     monkeypatch.undo()
@@ -341,6 +346,24 @@ def test_what_waits_from_another_source_is_not_taken(source, how, monkeypatch):
     os.utime(pathlib.Path(source) / "train.parquet", (1, 1))
     built = build.build_dataset(BuiltRequest(source), options=how).built
     assert _texts(built.directory, "train")[0] == "other 0 of train"
+
+
+def test_of_an_interrupted_build_only_what_is_asked_for_is_published(source, how, monkeypatch):
+    real = split_writer.SplitWriter.write
+
+    def write(self, rows, folder):
+        written = real(self, rows, folder)
+        if folder.name == "validation":
+            raise KeyboardInterrupt
+        return written
+
+    monkeypatch.setattr(split_writer.SplitWriter, "write", write)
+    with pytest.raises(KeyboardInterrupt):
+        build.build_dataset(BuiltRequest(source), options=how)
+    monkeypatch.undo()
+    outcome = build.build_dataset(BuiltRequest(source), splits=["test"], options=how)
+    names = {path.name for path in outcome.built.directory.iterdir()}
+    assert names == {"test", "dataset_dict.json", "manifest.json", "COMPLETED"}
 
 
 _KILLED = """
@@ -380,9 +403,9 @@ def test_of_two_builds_at_once_one_writes_and_both_find_it(source, how, tmp_path
     program = (
         "import sys, time\n"
         "from code_t5.hf_artifacts.built import build, built_request, split_writer\n"
-        "real = split_writer.write_split\n"
+        "real = split_writer.SplitWriter.write\n"
         "def slow(*a, **k):\n    time.sleep(0.3)\n    return real(*a, **k)\n"
-        "split_writer.write_split = slow\n"
+        "split_writer.SplitWriter.write = slow\n"
         "done = build.build_dataset(built_request.BuiltRequest(sys.argv[1]),\n"
         "    options=build.BuildOptions(output_dir=sys.argv[2]))\n"
         "print(done.num_new)\n"
@@ -428,10 +451,9 @@ def test_splits_that_are_none_are_refused(source, how, splits, told):
 
 def test_where_nothing_can_be_written_it_is_said(source, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError):
-        build.build_dataset(
-            BuiltRequest(source), options=BuildOptions(output_dir=tmp_path / "file" / "out")
-        )
+    options = BuildOptions(output_dir=tmp_path / "file" / "out")
+    with pytest.raises(errors.InputError, match="file/out .it cannot be made: Not a directory"):
+        build.build_dataset(BuiltRequest(source), options=options)
 
 
 def test_built_data_may_be_moved(source, how, tmp_path):

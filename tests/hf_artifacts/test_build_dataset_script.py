@@ -168,7 +168,8 @@ def test_online_and_offline_build_the_same(hub, tmp_path):
         assert again.stdout.splitlines()[0].endswith("there already, as written"), again.stderr
     fields = json.loads((tmp_path / "data/wikiann--ace/manifest.json").read_text())
     assert fields["repository"] == hub_artefacts.WIKIANN
-    assert fields["parts"]["commit"] == hub.find_repository("dataset", hub_artefacts.WIKIANN).head
+    repository = hub.find_repository("dataset", hub_artefacts.WIKIANN)
+    assert fields["parts"]["commit"] == repository.find("main").sha
 
 
 def test_a_hub_that_does_not_answer_is_told_with_the_way_round(hub, tmp_path):
@@ -186,3 +187,34 @@ def test_a_gated_data_set_is_told_without_the_token(hub, tmp_path):
     ran = _run(environment, tmp_path, "--dataset=imagenet-1k")
     assert "gated" in _error(ran)
     assert hub_artefacts.OTHER_TOKEN not in ran.stdout + ran.stderr
+
+
+def test_a_full_disk_is_told_and_the_next_run_goes_on(offline, tmp_path):
+    limited = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))\n{_FENCED}"
+    )
+    words = ["--dataset=wikiann", "--config=en", "--splits", "test", "train"]
+    ran = offline_children.run_python(
+        limited, str(_SCRIPT), *words, environment=offline, cwd=tmp_path
+    )
+    assert "no space left on the device" in _error(ran) and "it goes on" in ran.stderr
+    assert not (tmp_path / "data" / "wikiann--en").exists()
+    again = _run(offline, tmp_path, *words)
+    assert again.returncode == 0, again.stderr[-2000:]
+    assert _read(tmp_path / "data" / "wikiann--en")["train"].num_rows == _SIZES["train"]
+
+
+def test_a_folder_that_may_not_be_written_is_told_and_read(offline, tmp_path):
+    words = ("--dataset=wikiann", "--config=de", "--splits=test")
+    (tmp_path / "data").mkdir(mode=0o555)
+
+    def run_without_rights():
+        return offline_children.run_script(
+            "build_dataset.py", *words, environment=offline, cwd=tmp_path, terms="root=no"
+        )
+
+    told = _error(run_without_rights())
+    assert "nothing can be written in data (it is read-only for this user)" in told
+    assert _run(offline, tmp_path, *words).returncode == 0
+    assert "there already, as written" in run_without_rights().stdout
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["wikiann--de"]

@@ -20,7 +20,7 @@ import time
 import fake_hub
 import hub_artefacts
 import pytest
-from offline_children import FENCED, OFFLINE, asked, load_with, run_python, run_script
+from offline_children import FENCED, OFFLINE, ROOT, asked, load_with, run_python, run_script
 
 from code_t5.hf_artifacts.cache_root import CacheRoot
 
@@ -122,10 +122,10 @@ def test_chosen_files_are_not_found_offline(plain, ours, choice, rows, first):
 
 def test_revision_is_ignored_offline(plain, ours):
     """Beside datasets#6837: what was asked for by a tag is answered with the newest there is."""
-    assert plain["tag"].rows == plain["no such tag"].rows == {"the only one": 22} or (
-        plain["tag"].rows == {"the only one": 22} and plain["no such tag"].rows == {"train": 22}
-    )
-    assert ours["tag"].rows == {"the only one": 9}
+    newest = sum(hub_artefacts.REVIEWS_SIZES.values())
+    assert plain["tag"].rows == {"the only one": newest}
+    assert plain["no such tag"].rows == {"train": newest}
+    assert ours["tag"].rows == {"the only one": hub_artefacts.REVIEWS_SIZES["reviews-2024.jsonl"]}
     assert "nothing here says which commit v9 is" in ours["no such tag"].error
 
 
@@ -153,54 +153,48 @@ def test_many_processes_open_what_was_never_prepared(plain_home, plain):
         assert list(pool.map(load, range(3))) == [({"the only one": 53}, "")] * 3
 
 
-def test_job_that_was_killed_leaves_the_cache_unusable(hub, tmp_path):
+_ONLY_WIKIANN = ("--no_conll2003", "--no_models", "--no_verify")
+
+
+def _kill_midway(command, *, folder, environment):
+    """Runs a command until it has begun a file, and kills it."""
+    with subprocess.Popen(
+        command, env={**environment, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    ) as job:  # fmt: skip
+        until = time.monotonic() + 60
+        while not list(folder.rglob("*.incomplete")):
+            assert time.monotonic() < until and job.poll() is None
+            time.sleep(0.05)
+        os.killpg(job.pid, signal.SIGKILL)
+
+
+def test_job_that_was_killed_leaves_half_a_file(tmp_path):
     """datasets#2187, #5412, cruijff_kit#316: `.incomplete` files of a job that is no more.
 
     The plain library no longer fails: a second run fetches and prepares what is missing. But no
     command of it says, without a network, that the first did not finish; ours does.
     """
-    with fake_hub.serve() as slow:
-        hub_artefacts.add_wikiann(slow)
-        program = "import datasets; datasets.load_dataset('wikiann', 'en')"
-        ways = {
-            "plain": [sys.executable, "-c", program],
-            "ours": [
-                sys.executable, "scripts/precache.py", f"--cache_dir={tmp_path / 'ours'}",
-                "--no_conll2003", "--no_models", "--no_verify",
-            ],
-        }  # fmt: skip
-        for name, command in ways.items():
-            slow.delay("/lfs/", seconds=20, times=9)
-            before = len(slow.paths("/lfs/"))
-            environment = {**slow.environment(tmp_path / name), "PYTHONPATH": "."}
-            with subprocess.Popen(
-                command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            ) as job:
-                until = time.monotonic() + 60
-                while not list((tmp_path / name).rglob("*.incomplete")):
-                    assert time.monotonic() < until and job.poll() is None
-                    time.sleep(0.05)
-                job.send_signal(signal.SIGKILL)
-            slow.forget_faults()
-            assert len(slow.paths("/lfs/")) == before
-        (plainly,) = load_with(
-            PLAIN, [asked("wikiann", "en")], environment=slow.environment(tmp_path / "plain")
-        )
-        assert plainly.rows == hub_artefacts.WIKIANN_SIZES["en"]
-        checked = run_script(
-            "check_hf_cache.py", f"--cache_dir={tmp_path / 'ours'}", "--no_load",
-            environment=_offline(tmp_path / "ours"),
-        )  # fmt: skip
-        assert checked.returncode == 1, checked.stdout
-        done = run_script(
-            *ways["ours"][1:2][0].split("/")[1:], *ways["ours"][2:],
-            environment=slow.environment(tmp_path / "x"),
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-    (found,) = load_with(
-        OURS, [asked("wikiann", "en")], environment=_offline(tmp_path / "ours"), restrict=FENCED
-    )
-    assert found.rows == hub_artefacts.WIKIANN_SIZES["en"]
+    home, root = tmp_path / "home", tmp_path / "cache"
+    program = "import datasets; datasets.load_dataset('wikiann', 'en')"
+    request, sizes = [asked("wikiann", "en")], hub_artefacts.WIKIANN_SIZES["en"]
+    precache = ("precache.py", f"--cache_dir={root}", *_ONLY_WIKIANN)
+    with fake_hub.serve() as hub:
+        hub_artefacts.add_wikiann(hub)
+        hub.delay("/lfs/", seconds=20, times=99)
+        environment = hub.environment(home)
+        _kill_midway([sys.executable, "-c", program], folder=home, environment=environment)
+        script = str(ROOT / "scripts" / precache[0])
+        _kill_midway([sys.executable, script, *precache[1:]], folder=root, environment=environment)
+        hub.forget_faults()
+        (plainly,) = load_with(PLAIN, request, environment=environment)
+        assert plainly.rows == sizes
+        check = ("check_hf_cache.py", f"--cache_dir={root}", "--no_load")
+        assert run_script(*check, environment=_offline(root)).returncode == 1
+        assert run_script(*precache, environment=environment).returncode == 0
+    assert run_script(*check, environment=_offline(root)).returncode == 0
+    (found,) = load_with(OURS, request, environment=_offline(root), restrict=FENCED)
+    assert found.rows == sizes
 
 
 def test_file_locks_do_not_work(plain_home):
@@ -273,8 +267,9 @@ def test_damaged_weights_are_loaded_without_a_word(copied_root):
         environment=environment,
     )  # fmt: skip
     assert checked.returncode == 1
-    wrong = [a for a in json.loads(checked.stdout)["artefacts"] if not a["is_whole"]]
-    assert [artefact["name"] for artefact in wrong] == [hub_artefacts.MINILM]
+    told = json.loads(checked.stdout)["artefacts"]
+    wrong = [artefact["request"]["name"] for artefact in told if artefact["whole"] != "yes"]
+    assert wrong == [hub_artefacts.MINILM]
 
 
 _TOKENIZER = """
@@ -345,8 +340,8 @@ def test_hub_answers_429_when_many_ranks_load_at_once(filled_root, tmp_path):
         refused = [asked_for.status for asked_for in hub.requests].count(429)
         # One job asks, waits as long as it is told to, and gets it.
         done = run_script(
-            "precache.py", f"--cache_dir={tmp_path / 'cache'}", "--no_conll2003", "--no_models",
-            "--no_verify", environment=hub.environment(tmp_path / "home"),
+            "precache.py", f"--cache_dir={tmp_path / 'cache'}", *_ONLY_WIKIANN,
+            environment=hub.environment(tmp_path / "home"),
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         assert [asked_for.status for asked_for in hub.requests].count(429) > refused

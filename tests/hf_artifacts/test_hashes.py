@@ -169,7 +169,13 @@ def test_a_link_to_another_content_of_the_repository_is_found(root, snapshot):
 
 
 @pytest.mark.parametrize(
-    "target", ["/etc/passwd", "../../../../outside", "../../../datasets--x"]
+    "target",
+    [
+        "/etc/passwd",
+        "../../../../outside",
+        "../../../datasets--x",
+        "../../blobs/../../../outside",
+    ],
 )
 def test_a_link_that_leads_out_of_its_repository_is_found_and_not_read(root, snapshot, target):
     outside = root.path / "outside"
@@ -181,6 +187,19 @@ def test_a_link_that_leads_out_of_its_repository_is_found_and_not_read(root, sna
     assert [f.owners for f in found] == [(MODEL.slug,)] * 2
     assert any("wanted a content of models--org--name" in f.problem for f in found)
     assert not any(hub_cache_files.sha256(b"secret") in f.problem for f in found)
+
+
+def test_a_link_through_a_folder_that_is_a_link_is_not_taken_at_its_word(root, snapshot, tmp_path):
+    # Read as text it leads to the right content; followed, it leads to another.
+    trap = tmp_path / "a" / "b" / "c"
+    trap.mkdir(parents=True)
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "blobs" / BLOB).write_bytes(b"another")
+    (snapshot / "trap").symlink_to(trap)
+    (snapshot / "model.safetensors").unlink()
+    (snapshot / "model.safetensors").symlink_to(f"trap/../../../blobs/{BLOB}")
+    paths = {f.path.rpartition("/")[2] for f in hashes.verify_root(root) if f.is_damage}
+    assert paths == {"trap", "model.safetensors"}
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "circle", "nothing"])
@@ -220,6 +239,31 @@ def test_an_earlier_name_that_leads_to_the_present_one_is_right(root):
     (root.hub_dir / "models--name").symlink_to(FOLDER)
     hub_cache_files.put_record(root, ArtefactRequest("model", "name"), FILES)
     assert hashes.verify_root(root) == []
+
+
+def test_links_by_which_transformers_reads_lead_to_models_in_the_hub_folder(root, tmp_path):
+    root.transformers_dir.mkdir()
+    (root.transformers_dir / FOLDER).symlink_to(f"../hub/{FOLDER}")
+    assert hashes.verify_root(root) == []
+    elsewhere = shutil.copytree(root.hub_dir / FOLDER, tmp_path / FOLDER, symlinks=True)
+    (root.transformers_dir / FOLDER).unlink()
+    (root.transformers_dir / FOLDER).symlink_to(elsewhere)
+    found = _only(hashes.verify_root(root))
+    assert (found.path, found.is_damage) == (f"transformers/{FOLDER}", True)
+
+
+def test_what_was_half_prepared_is_worth_knowing(root):
+    (root.datasets_dir / "words" / "en" / "0.0.0.incomplete").mkdir(parents=True)
+    found = _only(hashes.verify_root(root))
+    assert (found.path, found.is_damage) == ("datasets/words/en/0.0.0.incomplete", False)
+
+
+def test_a_root_that_is_reached_through_a_link_is_whole_and_its_paths_are_its_own(root, tmp_path):
+    (tmp_path / "link").symlink_to(root.path)
+    linked = CacheRoot(tmp_path / "link")
+    assert hashes.verify_root(linked) == []
+    _flip(root.hub_dir / FOLDER / "blobs" / BLOB)
+    assert {f.path for f in hashes.verify_root(linked)} == {f"hub/{FOLDER}/blobs/{BLOB}"}
 
 
 @pytest.mark.parametrize("part", ["blobs", "snapshots", "refs"])

@@ -280,6 +280,40 @@ def test_a_child_that_cannot_start_is_a_no_for_each(root, monkeypatch):
     assert found[0].reason.startswith("loading: the process that loads ended with status 1: ")
 
 
+def test_folders_where_the_user_stands_are_no_modules(root, tmp_path, monkeypatch):
+    for name in ("transformers", "json", "code_t5"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('wrong module')")
+    monkeypatch.chdir(tmp_path)
+    (proof,) = load_checks.prove(root, [ArtefactRequest("model", "ok/config-alone")])
+    assert proof.loads == "yes"
+
+
+_LITTLE_MEMORY = """
+import json, sys
+from code_t5.hf_artifacts.cache_root import CacheRoot
+from code_t5.hf_artifacts.checking import cache_naming, model_loading
+from code_t5.hf_artifacts.checking.load_target import LoadTarget
+from code_t5.hf_artifacts.requests import ArtefactRequest
+model_loading._free_memory = lambda: 20_000
+for name in ("ok/chat", "ok/old", "bad/cut"):
+    request = ArtefactRequest("model", name)
+    files = cache_naming.find_files(CacheRoot(sys.argv[1]), request=request)
+    print(json.dumps(model_loading.check_model(LoadTarget(request), files).parts["weights"]))
+"""
+
+
+def test_weights_that_do_not_fit_into_memory_are_opened_file_by_file(root):
+    done = subprocess.run(
+        [sys.executable, "-c", _LITTLE_MEMORY, str(root.path)], capture_output=True, text=True,
+        env={**os.environ, **root.environment(is_offline=True)}, check=True,
+    )  # fmt: skip
+    chat, old, cut = map(json.loads, done.stdout.splitlines())
+    assert chat.startswith("yes: each file opened; ")
+    assert old.startswith("yes: each file opened; ")
+    assert cut.startswith("no: SafetensorError")
+
+
 _PROVE = """
 import sys
 from code_t5.hf_artifacts.cache_root import CacheRoot

@@ -166,6 +166,25 @@ def test_a_shard_that_is_missing_is_refused(root):
     assert "train-00001-of-00003.parquet" in ran.error
 
 
+def test_fewer_rows_than_the_repository_describes_are_a_no(root):
+    readme = next(root.glob("hub/datasets--tests--imagenet/snapshots/*/README.md"))
+    text = readme.read_text(encoding="utf-8").replace("num_examples: 25", "num_examples: 26")
+    readme.unlink()
+    readme.write_text(text, encoding="utf-8")
+    ran = _open(root, "--dataset", _IMAGES, "--json")
+    assert ran.status == 1
+    train, validation = json.loads(ran.out)["splits"]
+    assert train["reason"].startswith("25 rows; wanted 26, which its README.md says")
+    assert validation["reads"]
+
+
+def test_a_folder_without_data_is_one_line(tmp_path):
+    (tmp_path / "folder").mkdir()
+    ran = _open(tmp_path / "root", "--dataset", tmp_path / "folder")
+    assert ran.status == 1
+    assert "folder cannot be opened" in ran.error
+
+
 def test_lines_of_json_are_read_where_they_lie(root):
     before = hf_programs.tree(root)
     found = _read(root, "--dataset", _LINES, "--loader", "--batch_size=4", "--all_batches")
@@ -213,20 +232,37 @@ def test_a_stream_is_read_from_the_snapshot_while_a_flag_is_set(root):
     assert [split["num_rows"] for split in found["splits"]] == [25, 9]
 
 
-def test_a_stream_comes_from_the_hub_while_no_flag_is_set(hub, tmp_path):
-    environment = {**hf_programs.online(hub, tmp_path / "home"), "HF_TOKEN": _TOKEN}
-    for name in ("HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE"):
-        environment.pop(name, None)
-    asked = len(hub.requests)
+def _online(hub, home, *, token: str | None) -> dict[str, str]:
+    """Returns an environment without offline flags, in which somebody is logged in."""
+    home.mkdir()
+    if token:
+        (home / "token").write_text(token, encoding="ascii")
+    return hf_programs.online(hub, home)
+
+
+def test_a_stream_comes_from_the_hub_while_no_flag_is_set_and_leaves_the_root_alone(hub, tmp_path):
     found = _read(
         tmp_path / "root", "--dataset", _IMAGES, "--streaming", "--loader", "--batch_size=10",
-        environment=environment,
+        environment=_online(hub, tmp_path / "home", token=_TOKEN),
     )  # fmt: skip
     assert found["place"] == "the Hub"
     assert found["splits"][0]["loader"]["num_batches"] == 3
     assert found["splits"][0]["loader"]["num_read"] == 1
-    assert len(hub.requests) > asked
-    assert not list((tmp_path / "root").rglob("*.arrow"))
+    assert found["splits"][0]["loader"]["num_rows"] == 10
+    assert not (tmp_path / "root").exists()
+    assert sorted(hf_programs.tree(tmp_path / "home")) == ["token"]
+
+
+@pytest.mark.parametrize("token", [None, "hf_SomeTokenThatTheHubDoesNotKnow01"])
+def test_a_stream_of_a_gated_data_set_says_how_to_get_access(hub, tmp_path, token):
+    ran = _open(
+        tmp_path / "root", "--dataset", _IMAGES, "--streaming",
+        environment=_online(hub, tmp_path / "home", token=token),
+    )  # fmt: skip
+    assert ran.status == 1
+    assert f"{hub.url}/datasets/{_IMAGES}" in ran.error
+    assert "hf auth login" in ran.error
+    assert "hf_Some" not in ran.all
 
 
 def test_without_a_flag_the_hub_is_not_asked_for_what_is_cached(hub, root):

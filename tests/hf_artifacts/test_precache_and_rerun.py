@@ -207,3 +207,31 @@ def test_real_slurm_submits_nothing_where_fetching_failed(checkout, variables, t
         queue = subprocess.run(["squeue", "--noheader"], env=asked, capture_output=True, text=True)
         assert queue.stdout == ""
         assert _programs(variables) == ["precache.py"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_real_slurm_builds_offline_what_it_fetched_from_a_hub(hub, tmp_path, tmp_path_factory):
+    checkout = tmp_path / "my checkout"
+    checkout.mkdir()
+    for name in ("scripts", "code_t5"):
+        (checkout / name).symlink_to(_ROOT / name)
+    with loopback_slurm.serve(tmp_path_factory.mktemp("slurm")) as asked:
+        environment = {
+            **asked,
+            **{k: v for k, v in hub.environment(tmp_path / "home").items() if k not in asked},
+            "HF_HOME": str(tmp_path / "home"),
+            "CACHE_DIR": str(tmp_path / "my cache"),
+            "PATH": os.environ["PATH"] + os.pathsep + asked["PATH"],
+        }
+        ran = _submit(checkout, environment)
+        assert ran.returncode == 0, ran.stderr
+        first = int(re.findall(r"\d+", ran.stdout)[-1])
+        states = [
+            loopback_slurm.wait_for_job(number, environment=asked) for number in (first, first + 1)
+        ]
+    logs = "".join(path.read_text() for path in sorted(checkout.glob("*.log")))
+    assert states == ["COMPLETED", "COMPLETED"], logs[-6000:]
+    assert "data/wikiann--en: wikiann, en, commit " in logs
+    fields = json.loads((checkout / "data/wikiann--en/manifest.json").read_text())
+    assert [split["name"] for split in fields["splits"]] == ["train", "validation"]

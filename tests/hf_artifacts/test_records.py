@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -133,3 +134,16 @@ def test_half_a_record_is_none_and_a_root_without_any_has_none(tmp_path):
     assert list(records.list_records(root)) == []
     (_write(root) / manifest.COMPLETED_NAME).unlink()
     assert records.find_record(root, _REQUEST) is None
+
+
+def test_more_files_than_can_be_read_again_are_refused_and_the_older_record_stays(tmp_path):
+    root = CacheRoot(tmp_path)
+    records.write_record(root, _RECORD)
+    files = {f"images/{number:08d}.png": StoredFile(1, "a" * 64) for number in range(120_000)}
+    huge = dataclasses.replace(_RECORD, files=files)
+    assert_refused(
+        lambda: records.write_record(root, huge),
+        match="has 120000 files, more than its record can list in 16 MiB",
+        unchanged=tmp_path,
+    )
+    assert records.find_record(root, _REQUEST) == _RECORD

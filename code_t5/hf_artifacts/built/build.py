@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import importlib.metadata
 import json
 import logging
@@ -102,7 +103,10 @@ def build_dataset(
         return Outcome(looked.found, 0, "what it was made of is not cached: taken as it is")
     parts = fingerprint_parts(source, tokenizer)
     target = pathlib.Path(how.output_dir) / source.request.folder_name
-    target.parent.mkdir(parents=True, exist_ok=True)
+    there = None if how.rebuild else _find_whole(target, source, parts=parts)
+    if there is not None:
+        return Outcome(there, 0)
+    _check_writable(target.parent)
     lock_path = target.with_name(f".{target.name}.lock")
     with job_locks.job_lock(
         lock_path, purpose=f"builds {target}", wait_seconds=60 * how.wait_minutes, say=_say
@@ -120,6 +124,41 @@ def build_dataset(
             parts = fingerprint_parts(source, tokenizer)
         job = _Job(target, source, tokenizer, parts, how, lock)
         return Outcome(job.run(missing, there=there), len(missing))
+
+
+def _find_whole(
+    target: pathlib.Path, source: Source, *, parts: Mapping[str, Any]
+) -> BuiltDataset | None:
+    """Returns what stands at the target if nothing is missing; no lock is needed to read it."""
+    # What is wrong is said when it is looked at again, with the lock.
+    with contextlib.suppress(errors.ArtifactError):
+        there = _read_there(target, parts=parts)
+        if there is not None and not set(source.splits) - set(there.splits):
+            there.check_content()
+            return there
+    return None
+
+
+def _check_writable(folder: pathlib.Path) -> None:
+    """Makes a folder, unless it is there.
+
+    Raises:
+      InputError: Nothing may be written there.
+    """
+    found = ""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        found = f"it cannot be made: {error.strerror}"
+    if not found and not os.access(folder, os.W_OK | os.X_OK):
+        found = "it is read-only for this user"
+    if found:
+        raise errors.InputError(
+            f"nothing can be written in {folder} ({found}); wanted a folder to build in; change "
+            "its permissions, or give another --output_dir"
+        )
 
 
 def _open_tokenizer(request: BuiltRequest, source: Source) -> RowTokenizer | None:
@@ -170,15 +209,11 @@ class _Job(NamedTuple):
         rows = self.source.splits[split]
         kept = waiting.find(split, rows=str(rows._fingerprint))
         if kept is None:
-            kept = split_writer.write_split(
-                rows,
-                waiting.rows_dir / split,
-                request=self.source.request,
-                tokenizer=self.tokenizer,
-                num_workers=self.how.num_workers,
-                batch_size=self.how.batch_size,
+            writer = split_writer.SplitWriter(
+                self.source.request, self.tokenizer, self.how.num_workers, self.how.batch_size
             )
-            waiting.keep(split, kept, rows=str(rows._fingerprint))
+            kept = writer.write(rows, waiting.rows_dir / split)
+            waiting.keep(split, split=kept, rows=str(rows._fingerprint))
         return kept
 
 

@@ -10,10 +10,11 @@ the rows; its *parts* are kept, so that it can be said what differs.
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any, Union
+from typing import Any, Callable, Union
 
 from code_t5 import errors, progress
 from code_t5.storage import fingerprints, manifest
@@ -21,6 +22,7 @@ from code_t5.storage import fingerprints, manifest
 FORMAT_NAME = "code_t5_built_dataset"
 FORMAT_VERSION = 1
 DICT_NAME = "dataset_dict.json"
+_MAX_DICT_BYTES = 1 << 20
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -104,43 +106,74 @@ class BuiltDataset:
         return "subset" not in self.request and "tokenizing" not in self.request
 
     def check_sizes(self) -> None:
-        """Looks whether every file is there in its length.
+        """Looks whether every file is there in its length, and the splits are those listed.
 
         Raises:
           ArtifactError: One is not.
         """
-        for path, file in self._files():
-            try:
-                found: object = os.stat(self.directory / path).st_size
-            except OSError:
-                found = "no"
-            if found != file.size_bytes:
-                raise errors.ArtifactError(
-                    f"{self.directory / path} has {found} bytes; wanted {file.size_bytes}, which "
-                    "the manifest gives; build it again with --rebuild"
-                )
+        if _listed_splits(self.directory) != list(self.splits):
+            raise errors.ArtifactError(
+                f"{self.directory / DICT_NAME} does not list the splits {', '.join(self.splits)}, "
+                "which the manifest gives; wanted it as it was written; build it again with "
+                "--rebuild"
+            )
+        for split in self.splits.values():
+            check_sizes(self.directory, split)
 
     def check_content(self) -> None:
-        """Reads every file and compares it with its hash.
-
-        Raises:
-          ArtifactError: One is missing or changed.
-        """
+        """Reads every file and compares it with its hash."""
         self.check_sizes()
         with progress.progress_bar(
             description="checking", unit="B", total=self.size_bytes, unit_scale=True
         ) as bar:
-            for path, file in self._files():
-                found = fingerprints.hash_file(self.directory / path)
-                if found != file.sha256:
-                    raise errors.ArtifactError(
-                        f"{self.directory / path} has SHA-256 {found}; wanted {file.sha256}, which "
-                        "the manifest gives; build it again with --rebuild"
-                    )
-                bar.update(file.size_bytes)
+            for split in self.splits.values():
+                check_content(self.directory, split=split, tick_fn=bar.update)
 
-    def _files(self) -> list[tuple[str, BuiltFile]]:
-        return [item for split in self.splits.values() for item in sorted(split.files.items())]
+
+def check_sizes(directory: pathlib.Path, split: BuiltSplit) -> None:
+    """Looks whether the files of a split are there in their length.
+
+    Args:
+      directory: In which the split's folder is.
+      split: What was written.
+
+    Raises:
+      ArtifactError: One is not.
+    """
+    for path, file in split.files.items():
+        try:
+            found: object = os.stat(directory / path).st_size
+        except OSError:
+            found = "no"
+        if found != file.size_bytes:
+            raise errors.ArtifactError(
+                f"{directory / path} has {found} bytes; wanted {file.size_bytes}, which the "
+                "manifest gives; build it again with --rebuild"
+            )
+
+
+def check_content(
+    directory: pathlib.Path, *, split: BuiltSplit, tick_fn: Callable[[int], object] = bool
+) -> None:
+    """Compares the files of a split with their hashes.
+
+    Args:
+      directory: In which the split's folder is.
+      split: What was written.
+      tick_fn: Called with the bytes that were read.
+
+    Raises:
+      ArtifactError: One is missing or changed.
+    """
+    check_sizes(directory, split)
+    for path, file in split.files.items():
+        found = fingerprints.hash_file(directory / path)
+        if found != file.sha256:
+            raise errors.ArtifactError(
+                f"{directory / path} has SHA-256 {found}; wanted {file.sha256}, which the manifest "
+                "gives; build it again with --rebuild"
+            )
+        tick_fn(file.size_bytes)
 
 
 def write_record(folder: PathLike, built: BuiltDataset) -> None:
@@ -193,14 +226,19 @@ def read_record(folder: PathLike) -> BuiltDataset:
         )
         texts = [built.dataset, built.config, built.commit]
         is_same = fields["fingerprint"] == built.fingerprint and all(texts[:2])
-        paths = [path for split in built.splits.values() for path in split.files]
+        # Each split is one folder, and its files lie in it.
+        leaving = [
+            path
+            for name, split in built.splits.items()
+            for path in split.files
+            if "/" in name or not path.startswith(f"{name}/") or not _is_below(path)
+        ]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise errors.ArtifactError(
             f"{directory} has a manifest without the fields of a built data set "
             f"({type(error).__name__}: {error}); wanted what build_dataset.py writes; build it "
             "again with --rebuild"
         ) from error
-    leaving = [path for path in paths if not _is_below(path)]
     if leaving or not is_same:
         found = f"names the path {leaving[0]!r}" if leaving else "has another fingerprint's parts"
         raise errors.ArtifactError(
@@ -208,6 +246,16 @@ def read_record(folder: PathLike) -> BuiltDataset:
             "with --rebuild"
         )
     return built
+
+
+def _listed_splits(directory: pathlib.Path) -> Any:
+    """Returns what `datasets` would read as the splits; None if it cannot be read."""
+    path = directory / DICT_NAME
+    try:
+        is_ours = path.stat().st_size <= _MAX_DICT_BYTES
+        return json.loads(path.read_bytes())["splits"] if is_ours else None
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def read_split(fields: Mapping[str, Any]) -> BuiltSplit:

@@ -8,6 +8,7 @@ stands for it.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -174,7 +175,7 @@ def _ask_hub(request: BuiltRequest) -> Any:
         )
 
     try:
-        return retries.call(ask, what=asked.where, policy=retries.QUESTIONS)
+        return retries.call(ask, what=asked.where, policy=retries.QUESTIONS, say=_say)
     except Exception as error:  # Of requests or httpx, by the version.
         told = hub_errors.as_hub_error(error, request=asked)
         if isinstance(told, hub_errors.HubUnreachableError):
@@ -184,6 +185,10 @@ def _ask_hub(request: BuiltRequest) -> Any:
         if told is None:
             raise
         raise told from error
+
+
+def _say(text: str) -> None:
+    logging.getLogger(__name__).warning("%s", text)
 
 
 def _load(request: BuiltRequest, *, splits: Sequence[str]) -> dict[str, Any]:
@@ -203,16 +208,30 @@ def _load(request: BuiltRequest, *, splits: Sequence[str]) -> dict[str, Any]:
         if splits:
             return {split: load_split(split) for split in splits}
         return dict(load_split(None))
-    except (errors.CodeT5Error, OSError, MemoryError):
+    except (errors.CodeT5Error, MemoryError):
         raise
     except Exception as error:
-        what = f"the data set {request.dataset!a}"
-        what += f", {request.config!a}" if request.config else ""
-        is_open = request.config is None and "Config name is missing" in str(error)
-        kind = _SeveralConfigsError if is_open else errors.InputError
-        # Of a file that cannot be read `datasets` itself says nothing.
-        why = one_line(error) + (f": {one_line(error.__cause__)}" if error.__cause__ else "")
-        raise kind(
-            f"{what} does not load ({why}); wanted {' and '.join(splits) or 'rows'} of "
-            "it; mind --config, --splits and --data_files"
-        ) from error
+        if isinstance(error, OSError) and error.errno is not None:
+            # A full disk, or a folder that may not be read.
+            raise
+        raise _not_loaded(error, request, splits=splits) from error
+
+
+def _not_loaded(
+    error: Exception, request: BuiltRequest, *, splits: Sequence[str]
+) -> errors.CodeT5Error:
+    """Returns what to tell the user of an error of `datasets`."""
+    asked = requests.ArtefactRequest("dataset", request.dataset, revision=request.revision)
+    told = None if cache_root.is_offline() else hub_errors.as_hub_error(error, request=asked)
+    if told is not None:
+        return told
+    what = f"the data set {request.dataset!a}"
+    what += f", {request.config!a}" if request.config else ""
+    is_open = request.config is None and "Config name is missing" in str(error)
+    kind = _SeveralConfigsError if is_open else errors.InputError
+    # Of a file that cannot be read `datasets` itself says nothing.
+    why = one_line(error) + (f": {one_line(error.__cause__)}" if error.__cause__ else "")
+    return kind(
+        f"{what} does not load ({why}); wanted {' and '.join(splits) or 'rows'} of it; mind "
+        "--config, --splits and --data_files"
+    )

@@ -69,12 +69,12 @@ class Staging:
             if fields["rows"] != rows:
                 return None
             found = built_record.read_split(fields["split"])
-            BuiltDataset(self.rows_dir, {}, {split: found}).check_content()
+            built_record.check_content(self.rows_dir, split=found)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, errors.ArtifactError):
             return None
         return found
 
-    def keep(self, name: str, split: BuiltSplit, *, rows: str) -> None:
+    def keep(self, name: str, *, split: BuiltSplit, rows: str) -> None:
         """Says that a split is whole.
 
         Args:
@@ -96,6 +96,10 @@ class Staging:
           built: All splits, new and old.
           there: What stands at the target and stays; None if it goes.
         """
+        # An interrupted build may have wanted more.
+        for extra in [*self.rows_dir.iterdir()]:
+            if extra.name not in built.splits:
+                _remove(extra)
         stays = () if there is None else [name for name in there.splits if name in built.splits]
         for name in stays:
             for path in built.splits[name].files:
@@ -105,6 +109,13 @@ class Staging:
         built_record.write_record(self.rows_dir, built)
         atomic.publish_directory(self.rows_dir, self._target)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _remove(path: pathlib.Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _link(source: pathlib.Path, target: pathlib.Path) -> None:

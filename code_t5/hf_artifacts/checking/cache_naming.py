@@ -11,6 +11,7 @@ name. Names, links and files may come from anywhere: none is followed out of `hu
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -98,6 +99,18 @@ def is_below(path: pathlib.Path, folder: pathlib.Path) -> bool:
     return folder == path or folder in path.parents
 
 
+def size_of(path: pathlib.Path) -> int:
+    """Returns a file's size; 0 if it is not there.
+
+    Args:
+      path: Any.
+    """
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
 def is_file(path: pathlib.Path) -> bool:
     """Says whether there is a regular file: no folder, device or pipe.
 
@@ -110,15 +123,30 @@ def is_file(path: pathlib.Path) -> bool:
         return False
 
 
+def shown_path(root: CacheRoot, path: pathlib.Path) -> str:
+    """Returns a path as findings write it: relative to the root, where it lies in it.
+
+    Args:
+      root: Which.
+      path: With or without links followed.
+    """
+    for folder in (root.path, root.path.resolve()):
+        if is_below(path, folder):
+            return path.relative_to(folder).as_posix()
+    return str(path)
+
+
 def read_hub(root: CacheRoot) -> HubContents:
-    """Walks through `hub/` and reads nothing but names, links and refs.
+    """Walks through `hub/`, and the links to it, and reads nothing but names, links and refs.
 
     Args:
       root: Which; it may hold no `hub/`.
     """
-    if not root.hub_dir.is_dir():
-        return HubContents((), (), ())
     walk = _Walk(root)
+    for entry in walk.entries(root.transformers_dir):
+        # transformers reads models through these; what they lead to is checked in hub/.
+        if entry.is_symlink():
+            walk.check_link(entry)
     for entry in walk.entries(root.hub_dir):
         named = _FOLDER.fullmatch(entry.name)
         if named and entry.is_symlink():
@@ -137,7 +165,10 @@ def read_refs(repository: pathlib.Path) -> dict[str, str]:
     folder = repository / "refs"
     refs = {}
     for path in sorted(folder.rglob("*")):
-        if is_file(path):
+        # What is gone or may not be read is no ref.
+        with contextlib.suppress(OSError):
+            if not is_file(path):
+                continue
             with open(path, "rb") as file:
                 commit = file.read(_MAX_REF_BYTES).decode("ascii", "replace").strip()
             refs[path.relative_to(folder).as_posix()] = commit
@@ -208,29 +239,32 @@ class _Walk:
     def _find(
         self, path: pathlib.Path, problem: str, *, owners: tuple[str, ...] = (), note: bool = False
     ) -> None:
-        shown = os.path.relpath(path, self._root.path)
+        shown = shown_path(self._root, path)
         self.findings.append(Finding(shown, problem, owners=owners, is_damage=not note))
 
     def entries(self, folder: pathlib.Path) -> list[pathlib.Path]:
         """Returns what lies in a folder, sorted; nothing where there is none."""
         try:
-            return sorted(folder.iterdir())
+            return [folder / name for name in sorted(os.listdir(folder))]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             self._find(folder, f"cannot be read: {error.strerror}; change its permissions")
             return []
 
-    def _files_below(self, folder: pathlib.Path) -> Iterator[pathlib.Path]:
-        """Yields what lies in a folder and those below, links to folders as they stand."""
+    def _files_below(
+        self, folder: pathlib.Path, prefix: str = ""
+    ) -> Iterator[tuple[pathlib.Path, str]]:
+        """Yields what lies in a folder and those below with its name, links as they stand."""
         for entry in self.entries(folder):
-            if entry.is_dir() and not entry.is_symlink():
-                yield from self._files_below(entry)
+            name = f"{prefix}{entry.name}"
+            if _is_folder(entry):
+                yield from self._files_below(entry, f"{name}/")
             else:
-                yield entry
+                yield entry, name
 
     def check_link(self, link: pathlib.Path) -> None:
-        """Looks where a repository's other name leads."""
+        """Looks where a repository's other name, or another folder's link to one, leads."""
         target = _resolve(link)
         if target is None or not target.is_dir():
             self._find(link, "leads to nothing; wanted a repository; fetch it again with precache")
@@ -279,20 +313,51 @@ class _Walk:
         self, snapshot: pathlib.Path, *, owners: tuple[str, ...]
     ) -> Iterator[tuple[str, pathlib.Path]]:
         repository = snapshot.parent.parent
-        allowed = (repository / "blobs").resolve()
-        own = snapshot.resolve()
-        for path in self._files_below(snapshot):
-            target = _resolve(path)
-            if target is not None and path.is_symlink() and not is_below(target, allowed):
+        allowed = _resolve(repository / "blobs")
+        for path, name in self._files_below(snapshot):
+            target = _read_usual_link(path, depth=name.count("/"), blobs=allowed)
+            is_link = target is not None or path.is_symlink()
+            target = target or _resolve(path)
+            if is_link and target is not None and not (allowed and is_below(target, allowed)):
                 problem = f"leads to {target}; wanted a content of {repository.name}; remove it"
                 self._find(path, problem, owners=owners)
             elif target is None or not is_file(target):
                 problem = "its content is not there; wanted a file; fetch it again with precache"
                 self._find(path, problem, owners=owners)
-            elif not path.is_symlink() and not is_below(target, own):
-                self._find(path, "lies behind a link; wanted a file; remove it", owners=owners)
             else:
-                yield path.relative_to(snapshot).as_posix(), target
+                yield name, target
+
+
+def _is_folder(path: pathlib.Path) -> bool:
+    """Says whether there is a folder, and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _read_usual_link(
+    path: pathlib.Path, *, depth: int, blobs: pathlib.Path | None
+) -> pathlib.Path | None:
+    """Returns where a link of huggingface_hub leads; None for a file, or a link of other making.
+
+    Following links step by step, as `_resolve` does, takes ten times as long.
+
+    Args:
+      path: A file of a snapshot.
+      depth: Of its folder, below the snapshot.
+      blobs: The repository's contents, all links followed.
+    """
+    try:
+        link = os.readlink(path)
+    except OSError:
+        return None
+    prefix = "../" * (depth + 2) + "blobs/"
+    name = link[len(prefix) :]
+    if blobs is None or not link.startswith(prefix) or "/" in name or name in ("", ".", ".."):
+        return None
+    target = blobs / name
+    return target if is_file(target) else None
 
 
 def _resolve(path: pathlib.Path) -> pathlib.Path | None:

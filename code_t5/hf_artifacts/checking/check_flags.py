@@ -8,7 +8,7 @@ from absl import flags
 
 from code_t5 import errors
 from code_t5.hf_artifacts import cache_root
-from code_t5.hf_artifacts.checking import load_target, loader_check, report
+from code_t5.hf_artifacts.checking import load_target, loader_check, report, report_text
 
 LIST_FLAGS = ("only", *loader_check.LIST_FLAGS)
 # What says which artefacts of a whole root are checked, and how.
@@ -96,6 +96,6 @@ def run(values: flags.FlagValues = flags.FLAGS) -> int:
             )
         return loader_check.run(values)
     found = report.check_root(read_root(values), read_flags(values))
-    lines = [report.as_json(found)] if values["json"].value else report.describe(found)
+    lines = [report_text.as_json(found)] if values["json"].value else report_text.describe(found)
     print("\n".join(lines))
     return 0 if found.is_good else 1

@@ -49,7 +49,7 @@ def _load_own(root: CacheRoot, target: LoadTarget) -> str:
     """
 
     def load_fn(request: OpenRequest) -> dict[str, int | None]:
-        return _open(root, request)
+        return _open(root, request, commit=target.commit)
 
     try:
         return _load_all(target, load_fn)
@@ -90,13 +90,20 @@ def _load_all(
     for config in target.configs:
         rows = load_fn(_request(target, config))
         wanted = target.splits.get(config or "", {})
-        if wanted and dict(wanted) != dict(rows):
+        if wanted and not _agree(rows, wanted):
+            in_order = {split: wanted[split] for split in [*rows, *wanted] if split in wanted}
             raise errors.InputError(
-                f"{config} has the rows {_shown(rows)}; wanted {_shown(wanted)}, which the record "
-                "says; fetch it again with precache"
+                f"{config} has the rows {_shown(rows)}; wanted {_shown(in_order)}, which the "
+                "record says; fetch it again with precache"
             )
         told.append(" ".join([*([config] if config else []), _shown(rows)]))
     return "; ".join(told)
+
+
+def _agree(rows: Mapping[str, int | None], wanted: Mapping[str, int]) -> bool:
+    """Says whether the splits are the wanted ones; of streams nobody knows their lengths."""
+    known = {split: number for split, number in rows.items() if number is not None}
+    return set(rows) == set(wanted) and all(wanted[split] == known[split] for split in known)
 
 
 def _request(target: LoadTarget, config: str | None) -> OpenRequest:
@@ -131,8 +138,18 @@ def _read(row: Mapping[str, object]) -> None:
     list(row.values())
 
 
-def _open(root: CacheRoot, request: OpenRequest) -> dict[str, int | None]:
+def _open(root: CacheRoot, request: OpenRequest, *, commit: str) -> dict[str, int | None]:
+    """Opens a data set, and returns the number of rows by split.
+
+    Raises:
+      InputError: It is of another commit than the wanted one.
+    """
     opened = opened_dataset.open_dataset(root, request)
+    if commit and opened.commit and opened.commit != commit:
+        raise errors.InputError(
+            f"{opened.place} {opened.directory} is of commit {opened.commit}; wanted {commit}; "
+            "fetch it again with precache"
+        )
     for split in opened.splits.values():
         split.read_ends()
     return {name: split.num_rows for name, split in opened.splits.items()}

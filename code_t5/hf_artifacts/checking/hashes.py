@@ -14,7 +14,7 @@ import os
 import pathlib
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Callable, NamedTuple
 
 from code_t5 import parallel
@@ -122,7 +122,8 @@ def verify_root(
     survey = _Survey(root, hub, names=frozenset(names))
     checks = survey.checks()
     findings = [*survey.hub_findings(), *survey.findings]
-    total = sum(_size(check.path) for check in checks)
+    findings += [] if names else _find_unfinished(root)
+    total = sum(cache_naming.size_of(check.path) for check in checks)
     runner = _Runner(root, is_hashing=is_hashing, tick_fn=lambda count: advance_fn(count, total))
     workers = num_workers or parallel.default_num_workers()
     with concurrent.futures.ThreadPoolExecutor(workers) as executor:
@@ -133,6 +134,18 @@ def verify_root(
             runner.is_stopped.set()
             executor.shutdown(wait=True, cancel_futures=True)
     return sorted(set(findings), key=lambda finding: (finding.path, finding.problem))
+
+
+def _find_unfinished(root: CacheRoot) -> Iterator[Finding]:
+    """Yields what `datasets` began to prepare and did not finish, or prepares now."""
+    for folder, names, _ in os.walk(root.datasets_dir):
+        for name in sorted(names):
+            if name.endswith(cache_naming.UNFINISHED):
+                shown = cache_naming.shown_path(root, pathlib.Path(folder, name))
+                yield Finding(
+                    shown, "half prepared: it was broken off, or goes on", is_damage=False
+                )
+        names[:] = [name for name in names if not name.endswith(cache_naming.UNFINISHED)]
 
 
 def record_key(folder: pathlib.Path) -> str:
@@ -152,6 +165,7 @@ class _Survey:
         self._names = names
         self._hub = hub
         self._checks: dict[pathlib.Path, _Check] = {}
+        self._files = {snapshot.key: snapshot.files for snapshot in hub.snapshots}
         self._hub_path = root.hub_dir.resolve()
         self._root_path = root.path.resolve()
         self._recorded: dict[str, set[str]] = collections.defaultdict(set)
@@ -197,7 +211,7 @@ class _Survey:
         return self._recorded.get(key) or {key}
 
     def _find(self, path: pathlib.Path, problem: str, *, owner: str) -> None:
-        shown = os.path.relpath(path, self._root.path)
+        shown = cache_naming.shown_path(self._root, path)
         self.findings.append(Finding(shown, problem, owners=(owner,)))
 
     def _check(self, path: pathlib.Path) -> _Check:
@@ -211,20 +225,28 @@ class _Survey:
         ):
             self._find(snapshot, f"leads out of hub/; wanted a folder in it; {_FETCH}", owner=key)
             return
+        files: Mapping[str, pathlib.Path] = {}
         if real is not None:
-            self._recorded[f"{real.parent.parent.name}@{real.name}"].add(key)
+            snapshot_key = f"{real.parent.parent.name}@{real.name}"
+            self._recorded[snapshot_key].add(key)
             self._check_ref(key, record)
-        allowed = self._hub_path if real is None else real.parent.parent
+            files = self._files.get(snapshot_key, {})
         for name, stored in record.files.items():
-            target = self._want(snapshot / name, stored=stored, owner=key, allowed=allowed)
-            if target and stored.blob and cache_naming.name_hash(target):
+            target = files.get(name)
+            if target is None:
+                self._find(
+                    snapshot / name, f"is not there; the record lists it; {_FETCH}", owner=key
+                )
+                continue
+            self._want(target, stored=stored, owner=key)
+            if stored.blob and cache_naming.name_hash(target):
                 if target.name != stored.blob:
                     problem = f"is the content {target.name}; the record says {stored.blob}"
                     self._find(snapshot / name, f"{problem}; {_FETCH}", owner=key)
         for config in record.prepared:
             folder = self._root.path / config.arrow_dir
             for name, stored in config.files.items():
-                self._want(folder / name, stored=stored, owner=key, allowed=self._root_path)
+                self._want_prepared(folder / name, stored=stored, owner=key)
 
     def _check_ref(self, key: str, record: ArtefactRecord) -> None:
         """Finds branches that stand for another commit than when the record was written."""
@@ -237,21 +259,20 @@ class _Survey:
             path = record.repository_dir(self._root) / "refs" / revision
             self._find(path, f"{found}; the record says {record.commit}; {_FETCH}", owner=key)
 
-    def _want(
-        self, path: pathlib.Path, *, stored: StoredFile, owner: str, allowed: pathlib.Path
-    ) -> pathlib.Path | None:
-        """Asks for a content of this size and hash, if it is there."""
+    def _want_prepared(self, path: pathlib.Path, *, stored: StoredFile, owner: str) -> None:
         target = _real(path)
         if target is None or not cache_naming.is_file(target):
             self._find(path, f"is not there; the record lists it; {_FETCH}", owner=owner)
-            return None
-        if not cache_naming.is_below(target, allowed):
+        elif not cache_naming.is_below(target, self._root_path):
             self._find(path, f"leads to {target}, elsewhere; remove it and {_FETCH}", owner=owner)
-            return None
-        check = self._check(target)
+        else:
+            self._want(target, stored=stored, owner=owner)
+
+    def _want(self, path: pathlib.Path, *, stored: StoredFile, owner: str) -> None:
+        """Asks for a content of this size and hash."""
+        check = self._check(path)
         check.owners.add(owner)
         check.wanted[stored.size_bytes, stored.sha256].add(owner)
-        return target
 
 
 class _Runner:
@@ -260,7 +281,7 @@ class _Runner:
     def __init__(
         self, root: CacheRoot, *, is_hashing: bool, tick_fn: Callable[[int], object]
     ) -> None:
-        self._root_path = root.path.resolve()
+        self._root = root
         self._is_hashing = is_hashing
         self._tick_fn = tick_fn
         self.is_stopped = threading.Event()
@@ -310,7 +331,7 @@ class _Runner:
     def _found(
         self, check: _Check, problem: str, *, owners: Iterable[str], is_damage: bool = True
     ) -> Finding:
-        shown = os.path.relpath(check.path, self._root_path)
+        shown = cache_naming.shown_path(self._root, check.path)
         return Finding(shown, problem, owners=tuple(sorted(owners)), is_damage=is_damage)
 
 
@@ -319,10 +340,3 @@ def _real(path: pathlib.Path) -> pathlib.Path | None:
         return path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
         return None
-
-
-def _size(path: pathlib.Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -35,6 +35,14 @@ _QUIET = {
     "PYTHONWARNINGS": "ignore",
 }
 _MAX_TAIL_BYTES = 4000
+# What a folder of the user's holds is no module: only where this package lies is looked at first,
+# unless Python looks there anyway.
+_START = """
+import runpy, sys
+home = sys.argv.pop()
+sys.path[:1] = [] if home in sys.path[1:] else [home]
+runpy.run_module("code_t5.hf_artifacts.checking.load_child", run_name="__main__")
+"""
 
 
 def prove(root: CacheRoot, requests: Sequence[ArtefactRequest]) -> list[Proof]:
@@ -97,7 +105,7 @@ def _load(
             "is_online": online_environment is not None,
             "targets": [target.as_json() for target in targets],
         }
-        child = stack.enter_context(_started(environment, said))
+        child = stack.enter_context(_started(environment, cwd=scratch, said=said))
         yield from _answers(child, json.dumps(asked), targets=targets, said=said)
 
 
@@ -109,17 +117,17 @@ def _offline_environment(root: CacheRoot, scratch: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _started(environment: Mapping[str, str], said: IO[bytes]) -> Iterator[subprocess.Popen[str]]:
+def _started(
+    environment: Mapping[str, str], *, cwd: str, said: IO[bytes]
+) -> Iterator[subprocess.Popen[str]]:
     """Starts the child; it is ended if the block is left early."""
-    command = [sys.executable, "-m", "code_t5.hf_artifacts.checking.load_child"]
-    # Python looks for modules where it starts: not where the user happens to be.
     home = pathlib.Path(library_errors.__file__).resolve().parents[1]
     child = subprocess.Popen(
-        command,
+        [sys.executable, "-c", _START, str(home)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=said,
-        cwd=home,
+        cwd=cwd,
         env=dict(environment),
         text=True,
     )

@@ -17,7 +17,7 @@ YES, NO, NOTHING = "yes", "no", "-"
 DEFAULT_SECONDS = 3600.0
 # Of a data set: what the plain library says does not decide, for ours reads what it cannot.
 PLAIN_PART, OWN_PART = "datasets", "code_t5"
-_LABELS = {PLAIN_PART: "not by `datasets` itself", OWN_PART: "rows"}
+_LABELS = {(PLAIN_PART, NO): "not by `datasets` itself", (OWN_PART, YES): "rows"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +100,9 @@ class Proof:
         for part, verdict in self.parts.items():
             word, _, text = verdict.partition(": ")
             if text and not (part == PLAIN_PART and word == YES):
-                told.append((word != NO, part == PLAIN_PART, f"{_LABELS.get(part, part)}: {text}"))
+                told.append(
+                    (word != NO, part == PLAIN_PART, f"{_LABELS.get((part, word), part)}: {text}")
+                )
         return "; ".join(text for *_, text in sorted(told, key=lambda entry: entry[:2]))
 
 

@@ -17,9 +17,10 @@ from typing import Any
 
 from absl import flags
 
-from code_t5 import errors, library_errors, visible_text
+from code_t5 import errors, visible_text
 from code_t5.hf_artifacts import cache_root
 from code_t5.hf_artifacts.checking import opened_dataset, torch_batches
+from code_t5.hf_artifacts.fetching import hub_errors
 
 LIST_FLAGS = ("splits", "data_files")
 _ONLY_WITH_DATASET = (
@@ -165,7 +166,7 @@ def _check_split(
                 check, num_rows=num_rows, batches=read, columns=columns or read.first
             )
     except Exception as error:  # noqa: BLE001 - readers and decoders raise what they like
-        reason = f"{type(error).__name__}: {library_errors.one_line(error)}"
+        reason = f"{type(error).__name__}: {hub_errors.describe(error)}"
         return dataclasses.replace(check, reason=reason)
     if None in (split.num_described, check.num_rows) or split.num_described == check.num_rows:
         return check

@@ -222,7 +222,7 @@ def _read_tensors(name: str, path: pathlib.Path) -> None:
     with open(path, "rb") as file:
         is_zip = file.read(2) == b"PK"
     try:
-        torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip or None)
+        torch.load(str(path), map_location="cpu", weights_only=True, mmap=is_zip or None)
     except pickle.UnpicklingError as error:
         # torch's own words advise to run what is in it.
         raise errors.InputError(

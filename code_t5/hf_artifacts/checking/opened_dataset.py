@@ -6,16 +6,20 @@ only be walked.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import dataclasses
 import logging
 import os
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from code_t5 import errors, library_errors, network_fence, progress
 from code_t5.hf_artifacts import cache_root
 from code_t5.hf_artifacts.checking import parquet_rows
-from code_t5.hf_artifacts.requests import DataFiles
+from code_t5.hf_artifacts.requests import ArtefactRequest, DataFiles
 
 if TYPE_CHECKING:
     from code_t5.hf_artifacts.loading import load
@@ -142,7 +146,8 @@ class OpenedDataset:
 def enter(root: cache_root.CacheRoot, *, is_streaming: bool) -> bool:
     """Points this process at a root, and closes its way to the network unless it may stream.
 
-    The offline flags that are set stay the only ones; where none is, all are set.
+    The offline flags that are set stay the only ones; where none is, all are set. A stream of the
+    Hub leaves the root alone: it is kept nowhere, and half a repository in it would be in the way.
 
     Args:
       root: The root.
@@ -153,7 +158,14 @@ def enter(root: cache_root.CacheRoot, *, is_streaming: bool) -> bool:
     """
     is_offline = cache_root.is_offline()
     is_online = is_streaming and not is_offline
-    settings = root.environment(is_offline=not is_online)
+    if is_online:
+        scratch = tempfile.mkdtemp(prefix="code_t5_stream_")
+        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+        # The token lies in HF_HOME, which stays as it is.
+        settings = cache_root.CacheRoot(scratch).environment(is_offline=False)
+        del settings["HF_HOME"]
+    else:
+        settings = root.environment(is_offline=True)
     if is_offline:
         settings = {k: v for k, v in settings.items() if k not in cache_root.OFFLINE_FLAGS}
     os.environ.update(settings)
@@ -173,21 +185,32 @@ def open_dataset(root: cache_root.CacheRoot, request: OpenRequest) -> OpenedData
       request: What.
 
     Raises:
-      CodeT5Error: It is not there, or not whole.
-      InputError: The Hub cannot be asked for it.
+      CodeT5Error: It is not there, or not whole, or the Hub does not give it.
+      InputError: It cannot be opened.
     """
     if enter(root, is_streaming=request.is_streaming):
         return _open_online(request)
     from code_t5.hf_artifacts.loading import load
 
     arguments = {**request.arguments(), "cache_dir": str(root.path)}
-    found = load.find_dataset(request.name, streaming=request.is_streaming, **arguments)
+    with _quiet():
+        found = load.find_dataset(request.name, streaming=request.is_streaming, **arguments)
     # What lies there as the Hub has it would be written again, as Arrow files.
     is_stream = request.is_streaming or found.place == load.SNAPSHOT
-    loaded = load.load_dataset(request.name, streaming=is_stream, **arguments)
+    try:
+        loaded = load.load_dataset(request.name, streaming=is_stream, **arguments)
+    except errors.CodeT5Error:
+        raise
+    except Exception as error:  # of local folders, the libraries' own
+        raise errors.InputError(
+            f"{request.name} cannot be opened ({library_errors.one_line(error)}); wanted a data "
+            "set that is cached, or a folder that `datasets` reads; change --dataset"
+        ) from error
     splits = {str(name): _as_split(str(name), rows) for name, rows in loaded.items()}
     if is_stream and not request.is_streaming:
-        for name, paths in _parquet_paths(root, request, found).items():
+        with _quiet():
+            files = _parquet_paths(root, request, found)
+        for name, paths in files.items():
             splits[name] = _number(splits[name], paths)
     return OpenedDataset(
         name=request.name,
@@ -197,6 +220,18 @@ def open_dataset(root: cache_root.CacheRoot, request: OpenRequest) -> OpenedData
         directory=str(found.directory),
         splits=splits,
     )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps back what looking for a place says: loading says it again."""
+    log = logging.getLogger("code_t5.hf_artifacts.loading")
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        # The place is printed.
+        log.setLevel(logging.WARNING)
 
 
 def _open_online(request: OpenRequest) -> OpenedDataset:
@@ -210,11 +245,7 @@ def _open_online(request: OpenRequest) -> OpenedDataset:
     try:
         streams = datasets.load_dataset(request.name, **request.arguments(), streaming=True)
     except Exception as error:  # the libraries' own are of a dozen kinds
-        raise errors.InputError(
-            f"{request.name} cannot be streamed ({library_errors.one_line(error)}); wanted a data "
-            "set that the Hub serves; check the name and the network, or set HF_HUB_OFFLINE=1 to "
-            "stream what is cached"
-        ) from error
+        raise _why_not(request, error) from error
     first = next(iter(streams.values()))
     return OpenedDataset(
         name=request.name,
@@ -225,6 +256,26 @@ def _open_online(request: OpenRequest) -> OpenedDataset:
         splits={
             str(name): _as_split(str(name), rows, is_remote=True) for name, rows in streams.items()
         },
+    )
+
+
+def _why_not(request: OpenRequest, error: Exception) -> errors.CodeT5Error:
+    """Returns why the Hub does not give a data set, and what to do."""
+    import datasets
+
+    from code_t5.hf_artifacts.fetching import hub_errors, hub_listing
+
+    asked = ArtefactRequest("dataset", request.name, revision=request.revision)
+    told = hub_errors.as_hub_error(error, request=asked)
+    if told is None and isinstance(error, datasets.exceptions.DatasetNotFoundError):
+        # It does not say what the Hub answered.
+        try:
+            hub_listing.ask_hub(asked)
+        except errors.CodeT5Error as answer:
+            told = answer
+    return told or errors.InputError(
+        f"{request.name} cannot be streamed ({hub_errors.describe(error)}); wanted a data set that "
+        "the Hub serves; check its name, configuration and files"
     )
 
 

@@ -7,13 +7,12 @@ network. What has no record was fetched by other programs; it is checked as far 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from code_t5 import errors, progress, visible_text
-from code_t5.hf_artifacts import precache_report, records
+from code_t5 import errors, progress
+from code_t5.hf_artifacts import records
 from code_t5.hf_artifacts.cache_root import CacheRoot
 from code_t5.hf_artifacts.checking import cache_naming, hashes, load_checks, load_target
 from code_t5.hf_artifacts.checking.cache_naming import HubContents, Snapshot
@@ -22,13 +21,6 @@ from code_t5.hf_artifacts.checking.load_target import NO, NOTHING, YES, LoadTarg
 from code_t5.hf_artifacts.records import ArtefactRecord
 from code_t5.hf_artifacts.requests import REPOSITORY_TYPES, ArtefactRequest
 
-JSON_FORMAT = "code_t5_hf_check"
-JSON_VERSION = 1
-_SHORT_COMMIT = 12
-_JSON_FIELDS = (
-    *("key", "kind", "revision", "commit", "is_recorded", "size_bytes", "is_good"),
-    *("whole", "loads", "parts", "reason"),
-)
 _KINDS = {repository_type: kind for kind, repository_type in REPOSITORY_TYPES.items()}
 
 
@@ -60,6 +52,7 @@ class CheckRow:
     Attributes:
       key: Its name as an owner of files (`findings`).
       request: What was asked for.
+      repository: What it is called on the Hub now; of what is not recorded, here.
       commit: Of the repository.
       is_recorded: Whether precache fetched it.
       size_bytes: Of its files.
@@ -71,6 +64,7 @@ class CheckRow:
 
     key: str
     request: ArtefactRequest
+    repository: str
     commit: str
     is_recorded: bool
     size_bytes: int
@@ -80,30 +74,9 @@ class CheckRow:
     reason: str = ""
 
     @property
-    def kind(self) -> str:
-        """Which it is: "model", "dataset" or "metric"."""
-        return self.request.kind
-
-    @property
-    def title(self) -> str:
-        """Its name, with what was chosen of it."""
-        chosen = self.request.data_dir or self.request.data_files
-        return self.request.title + (f" [{_chosen(chosen)}]" if chosen else "")
-
-    @property
-    def revision(self) -> str | None:
-        """As it was asked for; None for the newest."""
-        return self.request.revision
-
-    @property
     def is_good(self) -> bool:
         """Whether nothing is wrong with it."""
         return NO not in (self.whole, self.loads)
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns the row as JSON values."""
-        fields = {name: getattr(self, name) for name in _JSON_FIELDS}
-        return {**fields, "name": self.request.name, "request": self.request.as_json()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,15 +156,14 @@ def _refuse_unknown(
     Raises:
       InputError: There is such a one.
     """
-    known = sorted({row.request.name for row, _ in entries})
+    known = {name for row, _ in entries for name in (row.request.name, row.repository)}
     for name in names:
         if name not in known:
-            there = sorted(
-                {row.request.name for row, _ in _entries(root, cache_naming.read_hub(root))}
-            )
+            rows = [row for row, _ in _entries(root, cache_naming.read_hub(root))]
+            there = ", ".join(sorted({row.request.name for row in rows})) or "nothing"
             raise errors.InputError(
-                f"{name!a} is not in {root.path}, which has {', '.join(there) or 'nothing'}; "
-                "wanted one of these; change --only, or fetch it with precache"
+                f"{name!a} is not in {root.path}, which has {there}; wanted one of these; change "
+                "--only, or fetch it with precache"
             )
 
 
@@ -228,6 +200,7 @@ def _recorded_row(key: str, record: ArtefactRecord) -> CheckRow:
     return CheckRow(
         key,
         record.request,
+        repository=record.repository,
         commit=record.commit,
         is_recorded=True,
         size_bytes=record.size_bytes,
@@ -245,9 +218,10 @@ def _other_row(snapshot: Snapshot) -> CheckRow:
     return CheckRow(
         snapshot.key,
         ArtefactRequest(_KINDS[snapshot.repository_type], snapshot.name, revision),
+        repository=snapshot.name,
         commit=snapshot.commit,
         is_recorded=False,
-        size_bytes=sum(path.stat().st_size for path in snapshot.files.values()),
+        size_bytes=sum(cache_naming.size_of(path) for path in snapshot.files.values()),
     )
 
 
@@ -294,68 +268,3 @@ def _judge(
     return dataclasses.replace(
         row, whole=whole, loads=loads, parts=parts, reason="; ".join(reasons)
     )
-
-
-def _chosen(value: Any) -> str:
-    """Returns data files, or a folder, as they are written in a table."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}={_chosen(paths)}" for name, paths in value.items())
-    return value if isinstance(value, str) else ", ".join(value)
-
-
-def describe(report: RootReport) -> list[str]:
-    """Returns what a program prints of a report: a table, and what else is to be said.
-
-    Args:
-      report: What was found.
-    """
-    lines = _table(report.rows)
-    shown = {row.key for row in report.rows}
-    for finding in report.findings:
-        if not shown & set(finding.owners) or not finding.is_damage:
-            word = "damaged" if finding.is_damage else "note"
-            lines.append(f"{word}: {finding.path} {finding.problem}")
-    lines.append(_summary(report))
-    return [visible_text.one_line(line) for line in lines]
-
-
-def _table(rows: Sequence[CheckRow]) -> list[str]:
-    head = ("kind", "name", "commit", "size", "whole", "loads", "reason")
-    cells = []
-    for row in rows:
-        name = f"{row.title} at {row.revision}" if row.revision else row.title
-        size, commit = precache_report.size_text(row.size_bytes), row.commit[:_SHORT_COMMIT]
-        cells.append((row.kind, name, commit, size, row.whole, row.loads, row.reason))
-    return precache_report.table(head, cells) if rows else []
-
-
-def _summary(report: RootReport) -> str:
-    if not report.rows:
-        return (
-            f"{report.root.path}: nothing is cached here; fetch with "
-            f"python scripts/precache.py --cache_dir {report.root.path}"
-        )
-    bad = sum(not row.is_good for row in report.rows)
-    said = f"{len(report.rows)} artefacts, {bad} of them not good" if bad else "all is good"
-    if not bad and not report.is_good:
-        said = f"{len(report.rows)} artefacts are good, and other files are damaged"
-    fence = f"; loaded behind a fence ({report.fence})" if report.fence else ""
-    return f"{report.root.path}: {said}{fence}"
-
-
-def as_json(report: RootReport) -> str:
-    """Returns a report as JSON text; `docs/hf_artifacts.md` says what is in it.
-
-    Args:
-      report: What was found.
-    """
-    fields = {
-        "format_name": JSON_FORMAT,
-        "format_version": JSON_VERSION,
-        "cache_dir": str(report.root.path),
-        "is_good": report.is_good,
-        "fence": report.fence,
-        "artefacts": [{**dataclasses.asdict(row), "is_good": row.is_good} for row in report.rows],
-        "findings": [finding.as_json() for finding in report.findings],
-    }
-    return json.dumps(fields, indent=2, sort_keys=True)

@@ -1,11 +1,14 @@
 """A process of its own in which `datasets` prepares a data set.
 
-Reads one request as JSON from stdin and answers with one line of JSON on the stdout that it was
-started with; whatever the library prints goes to stderr. It runs no code out of repositories.
+Reads requests from stdin, one line of JSON each, and answers each with a line of JSON on the stdout
+that it was started with; whatever the library prints goes to stderr. It runs no code out of
+repositories.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import sys
@@ -17,36 +20,35 @@ from code_t5.hf_artifacts.fetching import hub_errors, retries
 
 
 def main() -> None:
-    """Answers the request on stdin."""
+    """Answers requests until stdin ends."""
     answer_fd = os.dup(1)
     os.dup2(2, 1)
-    request = json.load(sys.stdin)
-    try:
-        answer: dict[str, Any] = {"result": _prepare_dataset(request)}
-    except Exception as error:  # noqa: BLE001 - told to the parent, which knows what to say
-        answer = {"error": _describe(error)}
+    with contextlib.suppress(ImportError):
+        # While the parent fetches; if it fails, each request says so.
+        importlib.import_module("datasets")
     with os.fdopen(answer_fd, "w") as file:
-        file.write(json.dumps(answer) + "\n")
+        for line in sys.stdin:
+            file.write(json.dumps(_answer(json.loads(line))) + "\n")
+            file.flush()
+
+
+def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return {"result": _prepare_dataset(request)}
+    except Exception as error:  # noqa: BLE001 - told to the parent, which knows what to say
+        return {"error": _describe(error)}
 
 
 def _prepare_dataset(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Returns, for each configuration, its name, Arrow directory and number of rows by split."""
-    import datasets
-
     what = f"preparing {request['name']}"
     options = {name: request[name] for name in ("data_dir", "data_files")}
     options["revision"] = request["commit"]
-    names = request["configs"]
-    if not names and options["data_files"] is None and options["data_dir"] is None:
-        names = retries.call(
-            lambda: datasets.get_dataset_config_names(request["name"], revision=request["commit"]),
-            what=what,
-            say=_say,
-        )
+    builders = retries.call(lambda: _open(request, options=options), what=what, say=_say)
     prepared = []
-    for name in names or [None]:
-        builder = retries.call(
-            lambda: _prepare_config(request, name, options=options),  # noqa: B023 - called here
+    for builder in builders:
+        retries.call(
+            lambda: builder.download_and_prepare(num_proc=request["num_proc"]),  # noqa: B023
             what=what,
             say=_say,
         )
@@ -61,10 +63,30 @@ def _prepare_dataset(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     return prepared
 
 
-def _prepare_config(
+def _open(request: Mapping[str, Any], *, options: Mapping[str, Any]) -> list[Any]:
+    """Returns the builders of the configurations: those named, or the only one, or all."""
+    import datasets
+
+    named = request["configs"]
+    if named or request["data_dir"] is not None or request["data_files"] is not None:
+        return [_open_config(request, name, options=options) for name in named or [None]]
+    try:
+        only = _open_config(request, None, options=options)
+    except ValueError as error:
+        # There are several, and none is the default; or it is something else.
+        names = datasets.get_dataset_config_names(request["name"], revision=request["commit"])
+        if len(names) < 2:
+            raise error
+        return [_open_config(request, name, options=options) for name in names]
+    names = list(only.builder_configs) or [only.config.name]
+    others = [name for name in names if name != only.config.name]
+    return [only, *(_open_config(request, name, options=options) for name in others)]
+
+
+def _open_config(
     request: Mapping[str, Any], name: str | None, *, options: Mapping[str, Any]
 ) -> Any:
-    """Returns the builder of a configuration that is prepared.
+    """Returns the builder of a configuration.
 
     Raises:
       RuntimeError: `datasets` would use another commit.
@@ -78,7 +100,6 @@ def _prepare_config(
         with tempfile.TemporaryDirectory() as empty:
             datasets.load_dataset_builder(request["name"], name, cache_dir=empty, **options)
         raise RuntimeError(f"found {builder.hash} in place of {request['commit']}")
-    builder.download_and_prepare(num_proc=request.get("num_proc"))
     return builder
 
 

@@ -131,13 +131,21 @@ def _link_folders(folder: pathlib.Path, *, asked: str, present: str) -> None:
     Raises:
       ArtifactError: Something else stands where a link belongs.
     """
-    held = folder / present
-    # Whoever fetched before the repository was renamed has the files under its old name.
-    if (folder / asked).is_dir() and not os.path.lexists(held):
-        _link(held, asked)
+    held, before = folder / present, _own_folder(folder / asked)
+    if before is not None and before != present and not os.path.lexists(held):
+        # Fetched before the repository was renamed: the files are under its old name.
+        _link(held, before)
         return
     held.mkdir(parents=True, exist_ok=True)
     _link(folder / asked, present)
+
+
+def _own_folder(path: pathlib.Path) -> str | None:
+    """Returns the name of the folder that a name stands for, if it lies beside it."""
+    name = os.readlink(path) if path.is_symlink() else path.name
+    found = path.with_name(name) if os.sep not in name and name not in ("", ".", "..") else None
+    is_folder = found is not None and found.is_dir() and not found.is_symlink()
+    return name if is_folder else None
 
 
 def _last(name: str) -> str:

@@ -265,7 +265,7 @@ def _read(arrow: ArrowFiles, leaf: Any, *, in_memory: bool) -> Any:
         ) from error
     if len(rows) != wanted:
         raise RefusedError(f"{as_text(leaf)} has {len(rows)} rows; wanted {wanted} by {INFO_NAME}")
-    _check_media(rows)
+    _check_media(rows, arrow.info.features or rows.features)
     return rows
 
 
@@ -306,13 +306,13 @@ def _fingerprint(arrow: ArrowFiles, text: str) -> str:
     return str(hasher.hexdigest())
 
 
-def _check_media(rows: Any) -> None:
+def _check_media(rows: Any, features: Mapping[str, Any]) -> None:
     """Refuses rows that name image files which are not there: the cache was moved.
 
     Raises:
       RefusedError: The first row names one.
     """
-    columns = [name for name, kind in rows.features.items() if type(kind).__name__ in _MEDIA]
+    columns = [name for name, kind in features.items() if type(kind).__name__ in _MEDIA]
     for column in columns if len(rows) else []:
         value = rows.data.column(column)[0].as_py()
         path = (value or {}).get("path") if isinstance(value, dict) else None

@@ -88,12 +88,12 @@ def candidates(lookup: Lookup, tried: list[Tried]) -> Iterator[Candidate]:
             yield from _from_arrow(lookup, commit, config, tried)
         if not lookup.request.is_streaming:
             yield from snapshots
-    yield from _from_built(lookup, tried)
+    yield from _from_built(lookup, commit, tried)
     if commit is not None:
         others = revisions.describe_others(lookup, commit)
         if others:
             where = str(lookup.caches.hub_dirs[0])
-            tried.append(Tried("other commits", where, f"here is {others}; wanted {commit}"))
+            tried.append(Tried("other commits", where, f"cached: {others}; wanted {commit}"))
 
 
 def _from_arrow(
@@ -166,7 +166,7 @@ def _from_snapshots(
         tried.append(Tried(SNAPSHOT, ", ".join(folders), reason))
 
 
-def _from_built(lookup: Lookup, tried: list[Tried]) -> Iterator[Candidate]:
+def _from_built(lookup: Lookup, commit: str | None, tried: list[Tried]) -> Iterator[Candidate]:
     from code_t5.hf_artifacts.built import find
 
     request = lookup.request
@@ -185,6 +185,10 @@ def _from_built(lookup: Lookup, tried: list[Tried]) -> Iterator[Candidate]:
         tried.append(Tried(BUILT, find.DEFAULT_OUTPUT_DIR, looked.reason))
         return
     built = looked.found
+    if commit is not None and built.commit not in (None, "", commit):
+        reason = f"it was built of the commit {built.commit}; wanted {commit}"
+        tried.append(Tried(BUILT, str(built.directory), reason))
+        return
 
     def open_it() -> Any:
         return saved_place.open_saved(

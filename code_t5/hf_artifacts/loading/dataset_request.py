@@ -127,7 +127,7 @@ def patterns_by_split(data_files: Any, *, path: str) -> dict[str, tuple[str, ...
         )
     for patterns in found.values():
         for pattern in patterns:
-            if not isinstance(pattern, (str, os.PathLike)):
+            if not isinstance(pattern, (str, os.PathLike)) or not os.fspath(pattern):
                 raise errors.InputError(
                     f"data_files hold {pattern!a}; wanted paths or patterns; correct them"
                 )

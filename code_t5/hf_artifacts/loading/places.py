@@ -14,6 +14,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 
+from code_t5 import errors
 from code_t5.hf_artifacts import cache_root, records
 from code_t5.hf_artifacts.cache_root import CacheRoot
 from code_t5.hf_artifacts.loading.dataset_request import DatasetRequest
@@ -152,17 +153,23 @@ def look_up(request: DatasetRequest, *, cache_dir: str | os.PathLike[str] | None
     caches = find_caches(cache_dir)
     known: list[RecordFound] = []
     tried: list[Tried] = []
-    folder_start = folder_name(request.path) + "--"
+    own = folder_name(request.path) + "--"
     for root in caches.roots:
-        for folder, record in records.list_records(root):
-            if isinstance(record, str):
-                if folder.name.startswith(folder_start):
-                    tried.append(Tried(RECORDED, str(folder), record))
-            elif record.request.kind == "dataset":
-                known.append(RecordFound(root, record))
+        for folder in _record_folders(root):
+            try:
+                known.append(RecordFound(root, records.read_record(folder)))
+            except errors.ArtifactError as error:
+                if folder.name.startswith(own):
+                    tried.append(Tried(RECORDED, str(folder), str(error)))
     names = _names(request.path, caches, known)
     found = [one for one in known if {one.record.request.name, one.record.repository} & set(names)]
     return Lookup(request, caches, names, tuple(found), tuple(tried))
+
+
+def _record_folders(root: CacheRoot) -> list[pathlib.Path]:
+    """Returns the records of data sets, as their names begin with that."""
+    there = os.listdir(root.artifacts_dir) if root.artifacts_dir.is_dir() else []
+    return [root.artifacts_dir / name for name in sorted(there) if name.startswith(_FOLDER)]
 
 
 def _names(path: str, caches: Caches, known: list[RecordFound]) -> tuple[str, ...]:

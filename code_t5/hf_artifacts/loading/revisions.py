@@ -55,7 +55,7 @@ def find_commit(lookup: Lookup) -> str | None:
     commits = cached_commits(lookup)
     raise RefusedError(
         f"nothing here says which commit {revision} is"
-        + (f"; here is {_describe(lookup, commits)}" if commits else "")
+        + (f"; cached: {_describe(lookup, commits)}" if commits else "")
     )
 
 
@@ -94,18 +94,20 @@ def _newest(lookup: Lookup) -> str | None:
     Raises:
       InputError: There are several, and none is the main branch's.
     """
+    main = next(iter(_references(lookup, _MAIN)), None)
+    if main is not None and lookup.records_of(main):
+        return main
     commits = cached_commits(lookup)
-    for main in _references(lookup, _MAIN):
-        if main in commits:
-            return main
+    if main in commits:
+        return main
     if len(commits) > 1:
         raise errors.InputError(
-            f"{lookup.request.where}: the main branch is not cached, but the "
+            f"{lookup.request.where}: the main branch is not cached, but "
             f"{_describe(lookup, commits)}; wanted one; name it as revision"
         )
     if commits:
         logging.getLogger(__name__).warning(
-            "The main branch of %s is not cached; the %s is read, the only one that is",
+            "The main branch of %s is not cached; %s is read, the only one that is",
             lookup.request.path,
             _describe(lookup, commits),
         )
@@ -117,7 +119,7 @@ def _describe(lookup: Lookup, commits: list[str]) -> str:
     for commit in commits:
         names = [name for name in _reference_names(lookup) if commit in _references(lookup, name)]
         words.append(f"{commit} ({', '.join(names)})" if names else commit)
-    return f"{'revisions' if len(words) > 1 else 'revision'} {', '.join(words)}"
+    return f"the {'revisions' if len(words) > 1 else 'revision'} {', '.join(words)}"
 
 
 def _references(lookup: Lookup, revision: str) -> list[str]:

@@ -292,4 +292,6 @@ def _several(names: Sequence[str]) -> str:
 
 
 def _shorten(error: Exception, snapshot: pathlib.Path) -> str:
-    return library_errors.one_line(error).replace(f"{snapshot.as_posix()}/", "")
+    # The list of all endings there are helps nobody.
+    text = library_errors.one_line(error).partition(" with any supported extension")[0]
+    return text.replace(f"{snapshot.as_posix()}/", "")

@@ -33,6 +33,8 @@ FORMAT_NAME = "code_t5_prepared_snapshot"
 FORMAT_VERSION = 1
 _HOME = "code_t5--snapshots"
 _ARROW = "arrow"
+# For streams: a cache that is not on the disk, in which datasets makes no folders and no locks.
+_NOWHERE = "memory://nothing"
 _KEY_LENGTH = 16
 _UNSAFE = re.compile(r"[^\w.-]+")
 _NOT_PARAMETERS = ("default", "data_files", "data_dir", "config_name")
@@ -55,7 +57,7 @@ def open_stream(source: SnapshotSource, *, lookup: Lookup) -> Any:
     """
     split = lookup.request.split
     try:
-        builder = _make_builder(source, lookup, cache_dir=places.make_scratch_dir())
+        builder = _make_builder(source, lookup, cache_dir=_NOWHERE)
         if split is None:
             return builder.as_streaming_dataset()
         return arrow_reading.over_leaves(split, lambda leaf: builder.as_streaming_dataset(leaf))
@@ -100,7 +102,7 @@ def prepare(source: SnapshotSource, *, lookup: Lookup) -> ArrowFiles:
     raise RefusedError("it cannot be prepared")
 
 
-def _make_builder(source: SnapshotSource, lookup: Lookup, *, cache_dir: pathlib.Path) -> Any:
+def _make_builder(source: SnapshotSource, lookup: Lookup, *, cache_dir: str) -> Any:
     """Returns the builder that `datasets` would make for the same files on the Hub."""
     from datasets import packaged_modules
     from datasets.load import import_main_class
@@ -115,7 +117,7 @@ def _make_builder(source: SnapshotSource, lookup: Lookup, *, cache_dir: pathlib.
         if hasattr(builder_class.BUILDER_CONFIG_CLASS, name) and name not in _NOT_PARAMETERS
     }
     return builder_class(
-        cache_dir=os.fspath(cache_dir),
+        cache_dir=cache_dir,
         dataset_name=source.name.rpartition("/")[2],
         config_name=source.config,
         hash=source.commit,
@@ -208,7 +210,7 @@ def _write_locked(source: SnapshotSource, lookup: Lookup, *, target: pathlib.Pat
     atomic.remove_leftovers(target)
     with atomic.directory(target) as folder:
         request = lookup.request
-        builder = _make_builder(source, lookup, cache_dir=target.parent.parent)
+        builder = _make_builder(source, lookup, cache_dir=os.fspath(target.parent.parent))
         builder.download_and_prepare(
             output_dir=os.fspath(folder / _ARROW),
             verification_mode=request.verification_mode,
