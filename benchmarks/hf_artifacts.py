@@ -2,17 +2,17 @@
 
     python -m benchmarks.hf_artifacts
 
-serves repositories of random bytes from a Hub on loopback, a process of its own (`tests/fake_hub.py`):
-a model of two large files, one of many small ones, and a data set of Parquet files. Each measurement
-is a program that is started with an empty cache; programs take turns, `--repeats` times, and the
-median counts.
+serves repositories of random bytes from a Hub on loopback, a process of its own
+(`tests/fake_hub.py`): a model of two large files, one of many small ones, and a data set of Parquet
+files. Each measurement is a program that is started with an empty cache; programs take turns,
+`--repeats` times, and the median counts.
 
-    download   `scripts/precache.py --no_verify` (it hashes every file and compares it with the Hub's
-               own hash) beside `hf download` (it does not)
-    prepare    the same for a data set, beside `datasets.load_dataset` with a network
-    load       `code_t5.hf_artifacts.load_dataset` beside `datasets.load_dataset`, both offline, from
-               the import to the last row, without the time that importing `datasets` takes
-    hash       `verify_root` on one core; what it hashes is in memory
+    download  `scripts/precache.py --no_verify` (it hashes every file and compares it with the
+              Hub's own hash) beside `hf download` (it does not)
+    prepare   the same for a data set, beside `datasets.load_dataset` with a network
+    load      `code_t5.hf_artifacts.load_dataset` beside `datasets.load_dataset`, both offline,
+              from the call to the last row, without the time that importing `datasets` takes
+    hash      `verify_root` on one core; what it hashes is in memory
 
 Loopback is quicker than any network, and hashing takes processors that the Hub and the client need
 there as well. So the large files are also fetched from a Hub that sends no more than

@@ -73,7 +73,7 @@ def _write(folder: pathlib.Path, schema: OutputSchema) -> TeacherOutputs:
     sample_bytes = statistics.mean(probe)
     num_samples = max(4 * _BATCH_SIZE, int(_MEGABYTES.value * 1e6 / sample_bytes))
     plan = OutputsPlan(schema, num_samples, default_samples_per_shard(sample_bytes))
-    with OutputsWriter(folder / "outputs", plan) as writer:
+    with OutputsWriter(folder / "outputs", plan=plan) as writer:
         for index in writer.missing_shards():
             writer.write_shard(index, (_draw(schema, rng) for _ in plan.samples_of(index)))
         outputs = writer.publish()

@@ -156,6 +156,11 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _refuse(what: str) -> None:
+    """Says in words what was asked for.
+
+    Raises:
+      NetworkBlockedError: Always.
+    """
     raise NetworkBlockedError(
         errno.EACCES,
         f"{what} was asked for behind the fence of code_t5.network_fence; wanted nothing of the "

@@ -18,8 +18,15 @@ _PROGRAM = """
 import json, sys
 from code_t5 import errors
 from code_t5.hf_artifacts import cache_root, requests
-from code_t5.hf_artifacts.fetching import download, hub_listing, preparing
+from code_t5.hf_artifacts.fetching import download, file_hashes, hub_listing, preparing
 
+reread, hash_content = [], file_hashes.hash_content
+
+def note(path, **options):
+    reread.append(path)
+    return hash_content(path, **options)
+
+file_hashes.hash_content = note
 root = cache_root.CacheRoot(sys.argv[1])
 for fields in json.load(sys.stdin):
     request, said, moved = requests.request_from_json(fields), [], []
@@ -37,6 +44,8 @@ for fields in json.load(sys.stdin):
         outcome["files"] = {path: [file.size_bytes, file.sha256] for path, file in stored.items()}
         outcome["are_right"] = all(file.blob == listing.files[p].blob for p, file in stored.items())
         outcome["moved"] = sum(moved)
+        outcome["reread"] = len(reread)
+        reread.clear()
         if request.kind == "dataset" and "prepare" in sys.argv:
             configs = preparing.prepare_dataset(root, request=request, commit=listing.commit)
             outcome["prepared"] = [
@@ -57,13 +66,16 @@ def start(
       hub: Whom it asks.
       root: Where to.
       requests: As JSON.
-      options: `prepare=True` prepares data sets as well; others are set in its environment.
+      options: `prepare=True` prepares data sets as well; `terms` are worse ones, as `deprived.py`
+        takes them; others are set in its environment.
     """
     arguments = ["prepare"] if options.pop("prepare", False) else []
+    terms = options.pop("terms", None)
+    deprived = [sys.executable, str(ROOT / "tests" / "deprived.py"), terms] if terms else []
     home = pathlib.Path(root).with_name(f"{pathlib.Path(root).name}-home")
     kept = {**hub.environment(home), "PYTHONPATH": str(ROOT), **options}
     process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, os.fspath(root), *arguments],
+        [*deprived, sys.executable, "-c", _PROGRAM, os.fspath(root), *arguments],
         env=kept,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

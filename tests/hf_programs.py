@@ -11,11 +11,12 @@ import ctypes
 import io
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Callable, NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -107,6 +108,58 @@ def start(
         start_new_session=True,
         preexec_fn=_drop_rights if is_plain_user and IS_ROOT else None,
     )
+
+
+def write_spec(folder: pathlib.Path, **lists: object) -> pathlib.Path:
+    """Writes `artefacts.yaml` to a folder.
+
+    Args:
+      folder: Where.
+      **lists: `models`, `datasets` and `metrics`.
+    """
+    import yaml
+
+    path = folder / "artefacts.yaml"
+    path.write_text(yaml.safe_dump(lists), encoding="utf-8")
+    return path
+
+
+def precache(hub, root, *arguments, spec, more: Mapping[str, str] | None = None, **options) -> Ran:
+    """Runs `precache.py --no_verify` against a Hub of a test.
+
+    Args:
+      hub: The `FakeHub`.
+      root: The root; `no home` beside it is `HF_HOME`, and is not there.
+      *arguments: Further ones.
+      spec: The YAML file.
+      more: Further variables of the environment.
+      **options: As `start` takes them.
+    """
+    environment = {**online(hub, pathlib.Path(root).parent / "no home"), **(more or {})}
+    return run(
+        "precache.py", "--cache_dir", root, "--spec", spec, "--no_verify", *arguments,
+        environment=environment, **options,
+    )  # fmt: skip
+
+
+def check(root, *arguments, on: Iterable[str] = (), **options) -> Ran:
+    """Runs `check_hf_cache.py` where no Hub answers.
+
+    Args:
+      root: The root.
+      *arguments: Further ones.
+      on: The offline flags that are set.
+      **options: As `start` takes them.
+    """
+    environment = offline(pathlib.Path(root).parent / "no home", *on)
+    return run(
+        "check_hf_cache.py", "--cache_dir", root, *arguments, environment=environment, **options
+    )
+
+
+def copy_root(filled: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Returns a copy of a root, its links as they are."""
+    return pathlib.Path(shutil.copytree(filled, folder / "root", symlinks=True))
 
 
 def _drop_rights() -> None:

@@ -63,13 +63,14 @@ def run_python(
     environment: Mapping[str, str],
     cwd: pathlib.Path | None = None,
     terms: str = "",
+    seconds: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Runs Python code in a process of its own, with this checkout in its path."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     return subprocess.run(
         [*_on(terms), sys.executable, "-c", code, *arguments],
         env={**environment, "PYTHONPATH": path}, cwd=cwd,
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=seconds,
     )  # fmt: skip
 
 
@@ -81,6 +82,7 @@ def load_with(
     restrict: str = "",
     terms: str = "",
     cwd: pathlib.Path | None = None,
+    seconds: float | None = None,
 ) -> list[Outcome]:
     """Returns what came of each request, made in one child process.
 
@@ -91,10 +93,11 @@ def load_with(
       restrict: Code that the child runs first.
       terms: Worse ones, as `deprived.py` takes them: `flock=ENOLCK`, `root=no`.
       cwd: Where it runs.
+      seconds: The longest that it may take, else `subprocess.TimeoutExpired` is raised.
     """
     done = run_python(
         f"{restrict}\n{_LOAD}", library, json.dumps(requests),
-        environment=environment, terms=terms, cwd=cwd,
+        environment=environment, terms=terms, cwd=cwd, seconds=seconds,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     told = [json.loads(line[5:]) for line in done.stdout.splitlines() if line[:5] == "told:"]

@@ -7,8 +7,10 @@ import http.client
 import json
 import subprocess
 import sys
+import types
 
 import fake_hub
+import hub_artefacts
 import pytest
 from small_hub import dataset_files, fill
 
@@ -119,11 +121,87 @@ def test_paths_info_answers_for_what_is_there(hub):
     assert found[0]["lfs"]["oid"] == hashlib.sha256(dataset_files()[_DATA]).hexdigest()
 
 
-def test_gated_repository_wants_its_token(hub):
+def test_gated_repository_shows_its_listing_and_wants_its_token(hub):
     hub.add("model", "org/gated", {"config.json": "{}"}, token="hf_secret")
+    hub.admit("hf_other")
+    assert _json(hub, "/api/models/org/gated")["gated"] == "auto"
     path = "/org/gated/resolve/main/config.json"
-    assert _ask(hub, path)[1]["X-Error-Code"] == "GatedRepo"
+    for token, wanted in (("", (401, "GatedRepo")), ("hf_other", (403, "GatedRepo"))):
+        status, headers, _ = _ask(hub, path, Authorization=f"Bearer {token}")
+        assert (status, headers["X-Error-Code"]) == wanted
+    status, headers, _ = _ask(hub, path, Authorization="Bearer hf_wrong")
+    message = "Invalid credentials in Authorization header"
+    assert (status, headers["X-Error-Message"]) == (401, message)
     assert _ask(hub, path, Authorization="Bearer hf_secret")[2] == b"{}"
+
+
+def test_private_repository_is_not_there_for_others(hub):
+    hub.add("model", "org/private", {"config.json": "{}"}, token="hf_secret", is_private=True)
+    status, headers, _ = _ask(hub, "/api/models/org/private")
+    assert (status, headers["X-Error-Code"]) == (401, "RepoNotFound")
+    told = _json(hub, "/api/models/org/private", Authorization="Bearer hf_secret")
+    assert (told["private"], told["gated"]) == (True, False)
+
+
+def test_orphan_branch_holds_nothing_of_main(hub):
+    hub.find_repository("dataset", "nyu-mll/glue").commit(
+        {"sst2/train/0000.parquet": b"x"}, branch="refs/convert/parquet", is_orphan=True
+    )
+    listed = _json(hub, "/api/datasets/nyu-mll/glue/tree/refs%2Fconvert%2Fparquet?recursive=True")
+    files = [entry["path"] for entry in listed if entry["type"] == "file"]
+    assert files == ["sst2/train/0000.parquet"]
+
+
+def test_file_on_the_disk_is_served_as_one_in_memory(hub, tmp_path):
+    content = bytes(range(256)) * 9000
+    (tmp_path / "large").write_bytes(content)
+    hub.add("model", "org/large", {"model.safetensors": tmp_path / "large"})
+    digest = hashlib.sha256(content).hexdigest()
+    told = _json(hub, "/api/models/org/large?blobs=true")["siblings"][0]["lfs"]
+    assert (told["sha256"], told["size"]) == (digest, len(content))
+    assert _ask(hub, f"/lfs/{digest}")[2] == content
+    assert _ask(hub, f"/lfs/{digest}", Range="bytes=500000-600000")[2] == content[500000:600001]
+    hub.cut("/lfs/", after_bytes=70000)
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        _ask(hub, f"/lfs/{digest}")
+    assert caught.value.partial == content[:70000]
+
+
+def test_too_many_requests_are_told_when_to_come_again(hub):
+    hub.limit(2, seconds=60.0)
+    path = "/api/models/gpt2"
+    answers = [_ask(hub, path)[:2] for _ in range(3)]
+    assert [status for status, _ in answers] == [307, 307, 429]
+    assert 50 < int(answers[2][1]["Retry-After"]) <= 60
+    hub.forget_faults()
+    assert _ask(hub, path)[0] == 307
+
+
+def test_viewer_is_another_host_and_no_other_is_reached(hub):
+    hub_artefacts.add_conll2003(hub)
+    own = hub.url.replace("://", "://datasets-server.")
+    status, headers, body = _ask(hub, f"{own}/info?dataset=conll2003")
+    commit = hub.find_repository("dataset", hub_artefacts.CONLL2003).find("main").sha
+    assert (status, headers["X-Revision"]) == (200, commit)
+    info = json.loads(body)["dataset_info"]["conll2003"]
+    assert info["splits"]["train"]["num_examples"] == 40
+    assert _ask(hub, f"{own}/info?dataset=glue")[0] == 404
+    with pytest.raises(http.client.RemoteDisconnected):
+        _ask(hub, "http://elsewhere.example/info?dataset=conll2003")
+    assert (len(hub.viewed), hub.requests) == (2, [])
+
+
+def test_folder_is_served_from_a_process_of_its_own(tmp_path):
+    (tmp_path / "models/org/name/onnx").mkdir(parents=True)
+    (tmp_path / "models/org/name/onnx/model.onnx").write_bytes(b"12345")
+    with fake_hub.serve_elsewhere(tmp_path) as url:
+        hub = types.SimpleNamespace(url=url)
+        digest = hashlib.sha256(b"12345").hexdigest()
+        _, headers, _ = _ask(hub, "/org/name/resolve/main/onnx/model.onnx", method="HEAD")
+        assert headers["X-Linked-ETag"] == f'"{digest}"'
+        assert _ask(hub, f"/lfs/{digest}")[2] == b"12345"
+    with pytest.raises(ConnectionRefusedError):
+        _ask(hub, "/api/models/org/name")
 
 
 def test_faults_come_as_often_as_asked(hub):

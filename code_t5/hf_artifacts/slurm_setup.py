@@ -138,6 +138,11 @@ def _as_yaml(setup: SlurmSetup) -> str:
 
 
 def _as_dotenv(setup: SlurmSetup) -> str:
+    """Returns the variables, one on each line.
+
+    Raises:
+      InputError: There are commands as well.
+    """
     for flag, value in (("modules", setup.modules), ("venv", setup.venv)):
         if value:
             raise errors.InputError(

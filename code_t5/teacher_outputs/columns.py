@@ -108,6 +108,11 @@ def _wrong_count(found: str, wanted: int) -> errors.InputError:
 
 
 def _check_names(sample: Mapping[str, Any], schema: OutputSchema) -> None:
+    """Looks whether there is an array for each field, and no other.
+
+    Raises:
+      InputError: There is not.
+    """
     if not isinstance(sample, Mapping) or set(sample) != set(schema.names):
         found = sorted(map(str, sample)) if isinstance(sample, Mapping) else type(sample).__name__
         raise errors.InputError(
@@ -116,6 +121,11 @@ def _check_names(sample: Mapping[str, Any], schema: OutputSchema) -> None:
 
 
 def _check_shape(inner: Sequence[int], field: ArrayField, *, where: str) -> None:
+    """Looks whether rows have the shape that the schema gives.
+
+    Raises:
+      InputError: They have another.
+    """
     if tuple(inner) != field.row_shape:
         raise errors.InputError(
             f"{field.name!r} of {where} has rows of the shape {list(inner)}; wanted "
@@ -124,6 +134,11 @@ def _check_shape(inner: Sequence[int], field: ArrayField, *, where: str) -> None
 
 
 def _as_field(value: Any, field: ArrayField, *, where: str) -> np.ndarray:
+    """Returns one field of one sample.
+
+    Raises:
+      InputError: It is not as the schema says.
+    """
     array = np.asarray(value)
     if field.is_ragged and array.shape == (0,):
         # An empty list says nothing of its inner axes.

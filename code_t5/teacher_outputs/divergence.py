@@ -23,6 +23,11 @@ def _log(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _check(log_probabilities: np.ndarray, *, kept: TopK, codec: TopKCodec) -> np.ndarray:
+    """Returns log-probabilities that can be reckoned with.
+
+    Raises:
+      InputError: Their shape is not that of what was stored.
+    """
     logs = np.asarray(log_probabilities, dtype=np.float32)
     wanted = (len(kept.ids), codec.vocab_size)
     if logs.shape != wanted:

@@ -125,8 +125,9 @@ class Gathered:
             for position, start, stop in zip(group.positions, starts, stops):
                 parts[position] = content[start * size : stop * size]
         # Of all ways to copy, the quickest; and the array can be written to.
-        joined = np.frombuffer(bytearray().join(parts), dtype=field.numpy_dtype)
-        return joined.reshape((-1, *field.row_shape))
+        joined = bytearray().join(parts)
+        shape = (len(joined) // size, *field.row_shape)
+        return np.ndarray(shape, dtype=field.numpy_dtype, buffer=joined)
 
     def read_fixed(self, field: ArrayField, dtype: np.dtype) -> np.ndarray:
         """Copies one fixed field.

@@ -60,7 +60,7 @@ def clear_disk_errors(target: pathlib.Path) -> Iterator[None]:
       Nothing.
 
     Raises:
-      CodeT5Error: There is no room.
+      CodeT5Error: There is no room, or too many files are open.
       InputError: The disk refuses to read or write something.
     """
     try:
@@ -71,6 +71,11 @@ def clear_disk_errors(target: pathlib.Path) -> Iterator[None]:
                 f"no room on the disk while writing {target} ({error.strerror}); wanted room for "
                 "one more file; free some, or give another place, then run the same command "
                 "again: it goes on"
+            ) from error
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise errors.CodeT5Error(
+                f"too many files are open while writing {target} ({error.strerror}); wanted one "
+                "for each shard; put more samples into a shard, or allow more with: ulimit -n"
             ) from error
         if error.errno in _REFUSED:
             raise errors.InputError(
@@ -116,6 +121,11 @@ def only_writer(target: pathlib.Path) -> Iterator[None]:
 
 
 def _lock(file: BinaryIO, target: pathlib.Path) -> None:
+    """Takes the lock.
+
+    Raises:
+      BusyError: Another process holds it.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

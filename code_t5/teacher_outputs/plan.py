@@ -158,8 +158,6 @@ def _shown(value: Any) -> str:
 
 
 def _compare(name: str, *, found: Any, wanted: Any) -> Iterator[str]:
-    if type(found) is type(wanted) and found == wanted:
-        return
     if isinstance(found, dict) and isinstance(wanted, dict):
         for key in dict.fromkeys([*wanted, *found]):
             inner = f"{name}.{key}" if name else str(key)
@@ -169,9 +167,8 @@ def _compare(name: str, *, found: Any, wanted: Any) -> Iterator[str]:
     elif isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
         for index, (one, other) in enumerate(zip(found, wanted)):
             yield from _compare(f"{name}[{index}]", found=one, wanted=other)
-    elif isinstance(found, (int, float)) and found == wanted and not isinstance(found, bool):
-        return
-    else:
+    elif found != wanted or isinstance(found, bool) != isinstance(wanted, bool):
+        # 1 and 1.0 are the same, 1 and true are not.
         yield f"{ascii(name)[1:-1]} is {_shown(found)}, wanted {_shown(wanted)}"
 
 

@@ -1,18 +1,12 @@
 """Teacher outputs as one file of torch's: a list with a tuple of tensors for each sample.
 
-    write_pt(outputs, "cached_train.pt", ("x", "y", "f0", "dB"))
+    write_pt(outputs, path="cached_train.pt", order=("x", "y", "f0", "dB"))
     samples = open_pt("cached_train.pt", expected={"teacher": description})     # mapped, not read
     x, y, f0, level = samples[5]
 
 `torch.load("cached_train.pt", weights_only=True)` reads it as well, in any program. torch's format
-says nothing of where tensors come from, so beside it lies `cached_train.pt.json`, the *sidecar*:
-
-    format_name, format_version       code_t5_teacher_outputs_pt, 1
-    fingerprint, fingerprint_parts    of the outputs that it was made of
-    num_samples, order                how many tuples, and the names of what is in one
-    size_bytes, sha256                of the file
-    ends_sha256                       of its first and last 64 KiB: its last hold a checksum of each
-                                      array, so that it is known again without being read
+says nothing of where tensors come from; that is said by `cached_train.pt.json` beside it, which
+`pt_sidecar` describes.
 
 The file is written from the mapped shards, of which little is in memory at once. torch has no
 uint16 and uint32 that it could reckon with; such fields become int32 and int64. torch is imported
@@ -22,9 +16,7 @@ when a file is written or opened, not before.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 import tempfile
@@ -39,6 +31,13 @@ from code_t5 import errors, library_errors, progress
 from code_t5.storage import atomic, fingerprints
 from code_t5.teacher_outputs import reader
 from code_t5.teacher_outputs.only_writer import clear_disk_errors, only_writer, resolve
+from code_t5.teacher_outputs.pt_sidecar import (
+    PtInfo,
+    hash_ends,
+    read_info,
+    sidecar_path,
+    to_bytes,
+)
 from code_t5.teacher_outputs.reader import DEFAULT_MEND, TeacherOutputs
 from code_t5.teacher_outputs.sample_batches import batch_dtype
 from code_t5.teacher_outputs.schema import ArrayField
@@ -49,51 +48,14 @@ if TYPE_CHECKING:
 
 PathLike = Union[str, "os.PathLike[str]"]
 
-FORMAT_NAME = "code_t5_teacher_outputs_pt"
-FORMAT_VERSION = 1
-_END_BYTES = 1 << 16
-_MAX_SIDECAR_BYTES = 1 << 24
 _CONVERTED_ROWS_BYTES = 1 << 24
-
-
-@dataclasses.dataclass(frozen=True)
-class PtInfo:
-    """What a sidecar says.
-
-    Attributes:
-      order: Names of what is in a tuple.
-      num_samples: How many tuples there are.
-      fingerprint: Of the outputs that the file was made of.
-      fingerprint_parts: Everything that decided on them.
-      size_bytes: Of the file.
-      sha256: Of the file.
-      ends_sha256: Of its beginning and end.
-    """
-
-    order: tuple[str, ...]
-    num_samples: int
-    fingerprint: str
-    fingerprint_parts: dict[str, Any]
-    size_bytes: int
-    sha256: str
-    ends_sha256: str
-
-
-def sidecar_path(path: PathLike) -> pathlib.Path:
-    """Returns where the sidecar of a file is.
-
-    >>> sidecar_path("cached_train.pt").name
-    'cached_train.pt.json'
-    """
-    file = pathlib.Path(path)
-    return file.with_name(f"{file.name}.json")
 
 
 def write_pt(
     outputs: TeacherOutputs,
+    *,
     path: PathLike,
     order: Sequence[str] | None = None,
-    *,
     overwrite: bool = False,
 ) -> PtInfo:
     """Writes outputs as a list of tuples of tensors; the same outputs give the same bytes.
@@ -132,26 +94,17 @@ def write_pt(
                 fingerprint_parts=outputs.parts,
                 size_bytes=temporary.stat().st_size,
                 sha256=sha256,
-                ends_sha256=_hash_ends(temporary),
+                ends_sha256=hash_ends(temporary),
             )
             # First the sidecar: one without its file is seen to be unfinished, a file alone is
             # anybody's.
-            atomic.write_file(sidecar_path(target), _as_bytes(info))
+            atomic.write_file(sidecar_path(target), to_bytes(info))
             os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
     return info
-
-
-def _as_bytes(info: PtInfo) -> bytes:
-    fields = {
-        "format_name": FORMAT_NAME,
-        "format_version": FORMAT_VERSION,
-        **dataclasses.asdict(info),
-    }
-    return (json.dumps(fields, indent=2, sort_keys=True) + "\n").encode("ascii")
 
 
 def _present(
@@ -236,14 +189,16 @@ def _write_tensors(outputs: TeacherOutputs, path: pathlib.Path, *, order: tuple[
         for index in range(outputs.num_shards):
             shard = outputs.shard(index)
             columns = [
-                _tensor_rows(_column(shard, field, folder=path.parent, stack=stack), shard, field)
+                _tensor_rows(_column(shard, field, folder=path.parent), shard, field)
                 for field in fields
             ]
             samples += zip(*columns)
         file = stack.enter_context(open(path, "wb"))
         hashing = _HashingFile(file, bar)
         try:
-            torch.save(samples, hashing)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="TypedStorage is deprecated")
+                torch.save(samples, hashing)
         except Exception as error:
             if hashing.error is not None:
                 raise hashing.error from None
@@ -262,19 +217,17 @@ def _column_bytes(outputs: TeacherOutputs, name: str) -> int:
     return rows * field.row_bytes // field.numpy_dtype.itemsize * batch_dtype(field).itemsize
 
 
-def _column(
-    shard: Shard, field: ArrayField, *, folder: pathlib.Path, stack: contextlib.ExitStack
-) -> np.ndarray:
+def _column(shard: Shard, field: ArrayField, *, folder: pathlib.Path) -> np.ndarray:
     """Returns a column in a dtype that torch has, mapped: converted, it lies in a nameless file."""
     column, dtype = shard.columns[field.name], batch_dtype(field)
     if dtype == column.dtype.newbyteorder("=") or not column.size:
         return column.astype(dtype, copy=False)
-    file = stack.enter_context(tempfile.TemporaryFile(dir=folder))
     rows = max(1, _CONVERTED_ROWS_BYTES // field.row_bytes)
-    for start in range(0, len(column), rows):
-        file.write(column[start : start + rows].astype(dtype).data.cast("B"))
-    file.flush()
-    return np.memmap(file, dtype=dtype, mode="r", shape=column.shape)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for start in range(0, len(column), rows):
+            file.write(column[start : start + rows].astype(dtype).data.cast("B"))
+        file.flush()
+        return np.memmap(file, dtype=dtype, mode="r", shape=column.shape)
 
 
 def _tensor_rows(column: np.ndarray, shard: Shard, field: ArrayField) -> Iterator[torch.Tensor]:
@@ -290,82 +243,6 @@ def _tensor_rows(column: np.ndarray, shard: Shard, field: ArrayField) -> Iterato
     offsets = shard.offsets[field.length]
     shard.check_offsets()
     return iter(whole.split(np.diff(offsets).tolist()))
-
-
-def _hash_ends(path: pathlib.Path) -> str:
-    with open(path, "rb") as file:
-        digest = hashlib.sha256(file.read(_END_BYTES))
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - _END_BYTES))
-        digest.update(file.read())
-    return digest.hexdigest()
-
-
-def read_info(path: PathLike, *, mend: str = DEFAULT_MEND) -> PtInfo:
-    """Reads the sidecar of a file, and looks whether the file is the one that it is about.
-
-    Args:
-      path: The file.
-      mend: What to do if it cannot be used.
-
-    Returns:
-      What the sidecar says.
-
-    Raises:
-      NotBuiltError: There is no file.
-      ArtifactError: It has no sidecar, or is another, cut short or of another version.
-    """
-    file, sidecar = pathlib.Path(path), sidecar_path(path)
-    if not file.is_file():
-        raise errors.NotBuiltError(
-            f"there is no file {path}; wanted teacher outputs; check the path, or {mend}"
-        )
-    info = _read_sidecar(sidecar, mend=mend)
-    try:
-        size = file.stat().st_size
-        is_same = size == info.size_bytes and _hash_ends(file) == info.ends_sha256
-    except OSError as error:
-        raise damaged(file, found=f"cannot be read ({error.strerror})", mend=mend) from error
-    if size != info.size_bytes:
-        raise damaged(file, found=f"has {size:,} bytes, not {info.size_bytes:,}", mend=mend)
-    if not is_same:
-        raise damaged(file, found=f"is not the file that {sidecar.name} is about", mend=mend)
-    return info
-
-
-def _read_sidecar(sidecar: pathlib.Path, *, mend: str) -> PtInfo:
-    """Reads a sidecar.
-
-    Raises:
-      ArtifactError: It is missing, damaged or of another version.
-    """
-    try:
-        if sidecar.stat().st_size > _MAX_SIDECAR_BYTES:
-            raise ValueError("too large")
-        fields = json.loads(sidecar.read_bytes())
-        found = fields.pop("format_name"), fields.pop("format_version")
-        if found != (FORMAT_NAME, FORMAT_VERSION):
-            raise damaged(
-                sidecar, found=f"says format {found[0]!r} version {found[1]!r}", mend=mend
-            )
-        info = PtInfo(**{**fields, "order": tuple(fields["order"])})
-    except OSError as error:
-        raise errors.ArtifactError(
-            f"cannot read {sidecar} ({error.strerror}); wanted what says which teacher the "
-            f"file beside it comes from; put it back, or {mend}"
-        ) from error
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise damaged(sidecar, found="cannot be read", mend=mend) from error
-    is_sound = (
-        isinstance(info.fingerprint_parts, dict)
-        and info.fingerprint == fingerprints.hash_json(info.fingerprint_parts)
-        and type(info.size_bytes) is int
-        and type(info.num_samples) is int
-        and all(isinstance(name, str) for name in info.order)
-    )
-    if not is_sound:
-        raise damaged(sidecar, found="is not as it was written", mend=mend)
-    return info
 
 
 def open_pt(
@@ -387,11 +264,14 @@ def open_pt(
       InputError: There is no part of a name in `expected`.
     """
     info = read_info(path, mend=mend)
-    reader.check_parts(info.fingerprint_parts, expected, path=path, mend=mend)
+    reader.check_parts(info.fingerprint_parts, expected=expected, path=path, mend=mend)
     import torch
 
     try:
-        samples = torch.load(os.fspath(path), weights_only=True, mmap=True)
+        with warnings.catch_warnings():
+            # torch's own, of how its own reader calls it.
+            warnings.filterwarnings("ignore", message="TypedStorage is deprecated")
+            samples = torch.load(os.fspath(path), weights_only=True, mmap=True)
     except Exception as error:  # Whatever torch's own reader raises for damaged files.
         reason = f"cannot be opened ({library_errors.one_line(error)})"
         raise damaged(path, found=reason, mend=mend) from error

@@ -55,12 +55,12 @@ def open_outputs(
       InputError: There is no part of a name in `expected`.
     """
     outputs = TeacherOutputs(path, mend=mend)
-    check_parts(outputs.parts, expected, path=path, mend=mend)
+    check_parts(outputs.parts, expected=expected, path=path, mend=mend)
     return outputs
 
 
 def check_parts(
-    parts: Mapping[str, Any], expected: Mapping[str, Any] | None, *, path: PathLike, mend: str
+    parts: Mapping[str, Any], *, expected: Mapping[str, Any] | None, path: PathLike, mend: str
 ) -> None:
     """Looks whether outputs are of the teacher, the data and so on that a reader wants.
 
@@ -333,6 +333,11 @@ class TeacherOutputs(Sequence[Mapping[str, np.ndarray]]):
 
 
 def _reopen(path: str, identity: str, mend: str) -> TeacherOutputs:
+    """Opens outputs that another process has open.
+
+    Raises:
+      ArtifactError: Others are there now.
+    """
     outputs = TeacherOutputs(path, mend=mend)
     if outputs._identity != identity:
         raise errors.ArtifactError(

@@ -153,8 +153,8 @@ class WrittenShard(NamedTuple):
 
 def write_shard(
     path: pathlib.Path,
-    columns: Mapping[str, Any],
     *,
+    columns: Mapping[str, Any],
     schema: OutputSchema,
     fingerprint: str,
     index: int,
@@ -288,10 +288,9 @@ class Shard:
         self.columns = {name: arrays[name] for name in schema.names}
         self.offsets = {length: arrays[f"{length}{_OFFSETS}"] for length in schema.lengths}
         # Quicker where single numbers and rows are taken: no array is made for each.
-        self._offset_numbers = {length: memoryview(array) for length, array in self.offsets.items()}
+        self._offset_numbers = {length: array.data for length, array in self.offsets.items()}
         self.column_bytes = {
-            name: memoryview(array.reshape(-1).view(np.uint8))
-            for name, array in self.columns.items()
+            name: array.reshape(-1).view(np.uint8).data for name, array in self.columns.items()
         }
         for length, offsets in self.offsets.items():
             if offsets[0] != 0 or offsets[-1] != counts.lengths[length]:
@@ -301,6 +300,12 @@ class Shard:
         return damaged(self.path, found=found, mend=self._mend)
 
     def _map(self, wanted_bytes: int) -> mmap.mmap:
+        """Maps the file.
+
+        Raises:
+          ArtifactError: It is none, or of another size.
+          OSError: This process can open no more.
+        """
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             descriptor = os.open(self.path, flags)

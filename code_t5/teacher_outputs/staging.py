@@ -117,7 +117,7 @@ class Staging:
           InputError: There is work for another plan.
         """
         staged = read_staged(self._target)
-        is_same = staged is not None and staged.parts == self._plan.parts
+        is_same = staged is not None and not plans.differences(staged.parts, self._plan.parts)
         if staged is not None and (
             not is_same
             or (staged.num_samples, staged.samples_per_shard)

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from code_t5 import errors, pipeline_calls
-from code_t5.encoding.item_order import Resumable
+from code_t5.encoding.tf_stream import TfBatches
 from code_t5.encoding.whole_numbers import read_whole_number
 from code_t5.teacher_outputs.reader import TeacherOutputs
 from code_t5.teacher_outputs.sample_batches import OutputBatches, batch_dtype
@@ -67,7 +66,7 @@ class _Calls:
         return [batch[name] for name in self._reader.names]
 
 
-class TfOutputBatches(Resumable):
+class TfOutputBatches(TfBatches):
     """The batches of one rank as a tf.data pipeline.
 
     Attributes:
@@ -103,7 +102,7 @@ class TfOutputBatches(Resumable):
         """
         if num_epochs is not None:
             num_epochs = read_whole_number(num_epochs, name="num_epochs", at_least=1)
-        return self._dataset(_Calls(self.batches), num_epochs)
+        return self._dataset(self._calls(), num_epochs)
 
     def _signature(self) -> tuple[list[np.dtype], list[list[int | None]]]:
         """Returns dtype and shape of what a batch is made of."""
@@ -144,51 +143,9 @@ class TfOutputBatches(Resumable):
             )
         return dataset.prefetch(_NUM_PREFETCHED).with_options(self._options(tf))
 
-    def _options(self, tf: Any) -> Any:
-        options = tf.data.Options()
-        options.deterministic = True
-        if self.batches.order.world_size > 1:
-            # Each rank reads its own batches already.
-            options.experimental_distribute.auto_shard_policy = (
-                tf.data.experimental.AutoShardPolicy.OFF
-            )
-        return options
-
     @property
     def _place(self) -> Any:
         return self.batches
 
-    def __len__(self) -> int:
-        """Returns how many batches are left in this epoch."""
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[dict[str, tf.Tensor]]:
-        """Yields what is left of an epoch; each batch counts as had when it is handed out.
-
-        Raises:
-          CodeT5Error: The samples cannot be read.
-        """
-        calls = _Calls(self.batches)
-        found = iter(self._dataset(calls, 1))
-        for _ in range(len(self.batches)):
-            try:
-                batch = next(found)
-            except Exception:
-                if calls.error is not None:
-                    raise calls.error from None
-                raise
-            self.batches.order.advance(1)
-            yield batch
-
-    def state_after(self, num_batches: int) -> dict[str, Any]:
-        """Returns where all ranks are after a pipeline that began here gave so many batches.
-
-        Args:
-          num_batches: Of one rank; they may be of several epochs.
-        """
-        order = copy.copy(self.batches.order)
-        while num_batches:
-            step = min(num_batches, order.num_batches)
-            order.advance(step)
-            num_batches -= step
-        return order.state_dict()
+    def _calls(self) -> _Calls:
+        return _Calls(self.batches)

@@ -1,6 +1,6 @@
 """Writes teacher outputs shard by shard; they appear all at once, when all are there.
 
-    with OutputsWriter("cached_train", plan) as writer:
+    with OutputsWriter("cached_train", plan=plan) as writer:
         for index in writer.missing_shards():
             writer.write_shard(index, [teacher(number) for number in plan.samples_of(index)])
         outputs = writer.publish()
@@ -42,8 +42,8 @@ class OutputsWriter:
     def __init__(
         self,
         path: PathLike,
-        plan: OutputsPlan,
         *,
+        plan: OutputsPlan,
         overwrite: bool = False,
         discard_unfinished: bool = False,
     ) -> None:
@@ -113,28 +113,26 @@ class OutputsWriter:
         _check_replaceable(self.path)
         if not any(self.path.iterdir()):
             return False
-        found = None
+        about = "they are damaged or of another version"
         with contextlib.suppress(errors.ArtifactError, errors.NotBuiltError):
-            found = reader.open_outputs(self.path)
-        if found is not None:
-            same = (found.parts, len(found)) == (self.plan.parts, self.plan.num_samples)
-            if same:
+            found, wanted = reader.open_outputs(self.path), self.plan
+            about = plan.differences(found.parts, wanted.parts)
+            if not about and len(found) == wanted.num_samples:
                 return True
+            about = about or f"num_samples is {len(found)}, wanted {wanted.num_samples}"
         if self._overwrite:
             return False
-        if found is None:
-            about = "is damaged or of another version"
-        else:
-            wanted = self.plan
-            about = plan.differences(found.parts, wanted.parts) or (
-                f"num_samples is {len(found)}, wanted {wanted.num_samples}"
-            )
         raise errors.InputError(
             f"other outputs are at {self.path}: {about}; wanted a free place; give another, or "
             "have them overwritten"
         )
 
     def _begun(self) -> None:
+        """Looks whether the lock is held.
+
+        Raises:
+          RuntimeError: It is not.
+        """
         if self._stack is None:
             raise RuntimeError("the writer must be entered: with OutputsWriter(...) as writer")
 
@@ -184,6 +182,11 @@ class OutputsWriter:
         )
 
     def _write(self, index: int, found: Mapping[str, Any]) -> None:
+        """Writes columns.
+
+        Raises:
+          InputError: Everything is there already.
+        """
         self._begun()
         if self._is_published:
             raise errors.InputError(
@@ -193,7 +196,7 @@ class OutputsWriter:
             self._staging.forget(index)
             written = shard_file.write_shard(
                 self._staging.shard_path(index),
-                found,
+                columns=found,
                 schema=self.plan.schema,
                 fingerprint=self.plan.fingerprint,
                 index=index,

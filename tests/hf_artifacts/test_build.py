@@ -4,42 +4,27 @@ import json
 import os
 import pathlib
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
+import small_local_rows
 
 from code_t5 import errors
-from code_t5.hf_artifacts.built import build, built_record, find, split_writer, tokenize_rows
+from code_t5.hf_artifacts.built import (
+    build,
+    built_record,
+    find,
+    split_writer,
+    tokenize_rows,
+)
 from code_t5.hf_artifacts.built.build import BuildOptions
 from code_t5.hf_artifacts.built.built_request import BuiltRequest, TokenizingOptions
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
-_SIZES = {"train": 40, "validation": 6, "test": 2}
-
-
-def _write_source(folder: pathlib.Path, *, word: str = "row") -> str:
-    """Writes a local data set: three splits."""
-    import pyarrow
-    import pyarrow.parquet
-
-    folder.mkdir(exist_ok=True)
-    for split, size in _SIZES.items():
-        table = pyarrow.table(
-            {
-                "text": pyarrow.array([f"{word} {n} of {split}" for n in range(size)], "string"),
-                "label": pyarrow.array([n % 3 for n in range(size)], "int64"),
-            }
-        )
-        pyarrow.parquet.write_table(table, folder / f"{split}.parquet")
-    return str(folder)
 
 
 @pytest.fixture
 def source(tmp_path):
-    return _write_source(tmp_path / "my rows")
+    return small_local_rows.write_rows(tmp_path / "my rows")
 
 
 @pytest.fixture
@@ -67,20 +52,13 @@ def _marks(folder: pathlib.Path) -> dict[pathlib.Path, tuple[int, int]]:
     return {path: (status.st_ino, status.st_mtime_ns) for path, status in found.items()}
 
 
-def _texts(directory: pathlib.Path, split: str) -> list[str]:
-    """Reads a split back by the plain library."""
-    import datasets
-
-    return datasets.load_from_disk(str(directory))[split]["text"][:]
-
-
 def test_the_plain_library_reads_what_was_built(source, how):
     import datasets
 
     outcome = build.build_dataset(BuiltRequest(source), options=how)
     assert outcome.num_new == 3
     read = datasets.load_from_disk(str(outcome.built.directory))
-    assert {name: rows.num_rows for name, rows in read.items()} == _SIZES
+    assert {name: rows.num_rows for name, rows in read.items()} == small_local_rows.SIZES
     assert list(read) == ["train", "validation", "test"]
     assert read["validation"][5] == {"text": "row 5 of validation", "label": 2}
     assert read["train"].features == datasets.Features(
@@ -119,12 +97,13 @@ def test_splits_are_added_later_and_those_that_are_there_stay(source, how):
     second = build.build_dataset(BuiltRequest(source), splits=["train"], options=how)
     assert second.num_new == 1
     assert list(second.built.splits) == ["validation", "train"]
+    assert set(second.built.parts["rows"]) == {"validation", "train"}
     after = _files(second.built.directory)
     for path in before:
         if path.startswith("validation/"):
             assert after[path] == before[path]
     assert shard.stat().st_ino == inode
-    assert _texts(second.built.directory, "train")[39] == "row 39 of train"
+    assert small_local_rows.read_texts(second.built.directory, "train")[39] == "row 39 of train"
     second.built.check_content()
 
 
@@ -144,7 +123,10 @@ def test_the_same_input_gives_the_same_bytes(source, how, tmp_path, tokenizer_di
 def test_a_part_of_the_rows_is_exact_and_in_order(source, how):
     small = build.build_dataset(BuiltRequest(source, subset=0.1), options=how).built
     large = build.build_dataset(BuiltRequest(source, subset=0.5), options=how).built
-    few, many = _texts(small.directory, "train"), _texts(large.directory, "train")
+    few, many = (
+        small_local_rows.read_texts(small.directory, "train"),
+        small_local_rows.read_texts(large.directory, "train"),
+    )
     assert (len(few), len(many)) == (4, 20)
     assert set(few) < set(many)
     numbers = [int(text.split()[1]) for text in many]
@@ -156,7 +138,7 @@ def test_a_part_of_the_rows_is_exact_and_in_order(source, how):
 def test_another_seed_chooses_other_rows(source, how):
     requests = [BuiltRequest(source, subset=0.5, seed=seed) for seed in (1, 2)]
     built = [build.build_dataset(request, options=how).built for request in requests]
-    texts = [_texts(one.directory, "train") for one in built]
+    texts = [small_local_rows.read_texts(one.directory, "train") for one in built]
     assert texts[0] != texts[1]
 
 
@@ -207,14 +189,14 @@ def test_processes_make_the_same_ids(source, how, tokenizer_dir, tmp_path):
         datasets.load_from_disk(str(build.build_dataset(request, options=options).built.directory))
         for options in (how, two)
     )
-    for split in _SIZES:
+    for split in small_local_rows.SIZES:
         assert one_read[split].to_dict() == two_read[split].to_dict()
 
 
 def test_a_source_that_changed_is_refused_and_rebuilt_when_asked(source, how):
     first = build.build_dataset(BuiltRequest(source), options=how).built
     before = _files(first.directory)
-    _write_source(pathlib.Path(source), word="other")
+    small_local_rows.write_rows(pathlib.Path(source), word="other")
     os.utime(pathlib.Path(source) / "train.parquet", (1, 1))
     with pytest.raises(errors.ArtifactError, match=r"built of something else \(rows .*--rebuild"):
         build.build_dataset(BuiltRequest(source), options=how)
@@ -223,7 +205,10 @@ def test_a_source_that_changed_is_refused_and_rebuilt_when_asked(source, how):
     second = build.build_dataset(BuiltRequest(source), splits=["train"], options=again)
     # What was there is rebuilt too: a folder is of one source.
     assert second.num_new == 3
-    assert _texts(second.built.directory, "validation")[0] == "other 0 of validation"
+    assert (
+        small_local_rows.read_texts(second.built.directory, "validation")[0]
+        == "other 0 of validation"
+    )
 
 
 def test_another_tokenizer_of_the_same_name_is_refused(source, how, tmp_path):
@@ -298,139 +283,15 @@ def test_a_folder_of_somebody_else_is_never_replaced(source, how, rebuild):
     assert (folder / "thesis.txt").read_text() == "mine"
 
 
-def test_a_manifest_that_leads_out_is_refused(source, how):
+@pytest.mark.parametrize("away", ["../../secret", "train/../../secret", "/etc/passwd"])
+def test_a_manifest_that_leads_out_is_refused(source, how, away):
     built = build.build_dataset(BuiltRequest(source), options=how).built
     path = built.directory / "manifest.json"
-    path.write_text(path.read_text().replace('"train/state.json"', '"../../secret"'))
+    path.write_text(path.read_text().replace('"train/state.json"', f'"{away}"'))
     (built.directory / "COMPLETED").write_text("")
-    with pytest.raises(errors.ArtifactError, match="names the path '../../secret'"):
+    with pytest.raises(errors.ArtifactError, match=f"names the path '{away}'"):
         built_record.read_record(built.directory)
     assert find.find_built(source, output_dir=how.output_dir).found is None
-
-
-def test_an_interrupted_build_goes_on_where_it_stopped(source, how, monkeypatch):
-    real, written = split_writer.SplitWriter.write, []
-
-    def write(self, rows, folder):
-        if folder.name == "validation" and len(written) == 1:
-            raise KeyboardInterrupt
-        written.append(folder.name)
-        return real(self, rows, folder)
-
-    monkeypatch.setattr(split_writer.SplitWriter, "write", write)
-    with pytest.raises(KeyboardInterrupt):
-        build.build_dataset(BuiltRequest(source), options=how)
-    target = how.output_dir / BuiltRequest(source, "default").folder_name
-    assert not target.exists()
-    written.append("stopped")
-    outcome = build.build_dataset(BuiltRequest(source), options=how)
-    assert written == ["train", "stopped", "validation", "test"]
-    outcome.built.check_content()
-    names = {path.name for path in how.output_dir.iterdir()}
-    assert names == {target.name}
-
-
-def test_what_waits_from_another_source_is_not_taken(source, how, monkeypatch):
-    real = split_writer.SplitWriter.write
-
-    def write(self, rows, folder):
-        if folder.name == "validation":
-            raise KeyboardInterrupt
-        return real(self, rows, folder)
-
-    monkeypatch.setattr(split_writer.SplitWriter, "write", write)
-    with pytest.raises(KeyboardInterrupt):
-        build.build_dataset(BuiltRequest(source), options=how)
-    monkeypatch.undo()
-    _write_source(pathlib.Path(source), word="other")
-    os.utime(pathlib.Path(source) / "train.parquet", (1, 1))
-    built = build.build_dataset(BuiltRequest(source), options=how).built
-    assert _texts(built.directory, "train")[0] == "other 0 of train"
-
-
-def test_of_an_interrupted_build_only_what_is_asked_for_is_published(source, how, monkeypatch):
-    real = split_writer.SplitWriter.write
-
-    def write(self, rows, folder):
-        written = real(self, rows, folder)
-        if folder.name == "validation":
-            raise KeyboardInterrupt
-        return written
-
-    monkeypatch.setattr(split_writer.SplitWriter, "write", write)
-    with pytest.raises(KeyboardInterrupt):
-        build.build_dataset(BuiltRequest(source), options=how)
-    monkeypatch.undo()
-    outcome = build.build_dataset(BuiltRequest(source), splits=["test"], options=how)
-    names = {path.name for path in outcome.built.directory.iterdir()}
-    assert names == {"test", "dataset_dict.json", "manifest.json", "COMPLETED"}
-
-
-_KILLED = """
-import os, signal, sys
-from code_t5.hf_artifacts.built import build, built_request, staging
-publish = staging.Staging.publish
-def die(self, *arguments, **options):
-    if sys.argv[3] == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    publish(self, *arguments, **options)
-staging.Staging.publish = die
-keep = staging.Staging.keep
-def die_in_between(self, name, *arguments, **options):
-    if sys.argv[3] == name:
-        os.kill(os.getpid(), signal.SIGKILL)
-    keep(self, name, *arguments, **options)
-staging.Staging.keep = die_in_between
-build.build_dataset(
-    built_request.BuiltRequest(sys.argv[1]), options=build.BuildOptions(output_dir=sys.argv[2])
-)
-"""
-
-
-@pytest.mark.parametrize("moment", ["train", "validation", "before"])
-def test_a_killed_build_leaves_nothing_readable_and_the_next_one_ends_well(source, how, moment):
-    command = [sys.executable, "-c", _KILLED, source, str(how.output_dir), moment]
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
-    ran = subprocess.run(command, env=environment, capture_output=True, timeout=120)
-    assert ran.returncode == -signal.SIGKILL, ran.stderr.decode()[-2000:]
-    assert find.find_built(source, output_dir=how.output_dir).found is None
-    outcome = build.build_dataset(BuiltRequest(source), options=how)
-    outcome.built.check_content()
-    assert _texts(outcome.built.directory, "train")[3] == "row 3 of train"
-
-
-def test_of_two_builds_at_once_one_writes_and_both_find_it(source, how, tmp_path):
-    program = (
-        "import sys, time\n"
-        "from code_t5.hf_artifacts.built import build, built_request, split_writer\n"
-        "real = split_writer.SplitWriter.write\n"
-        "def slow(*a, **k):\n    time.sleep(0.3)\n    return real(*a, **k)\n"
-        "split_writer.SplitWriter.write = slow\n"
-        "done = build.build_dataset(built_request.BuiltRequest(sys.argv[1]),\n"
-        "    options=build.BuildOptions(output_dir=sys.argv[2]))\n"
-        "print(done.num_new)\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
-    command = [sys.executable, "-c", program, source, str(how.output_dir)]
-    running = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    answers = sorted(process.communicate(timeout=120)[0].strip() for process in running)
-    assert answers == ["0", "3"]
-    assert [process.returncode for process in running] == [0, 0]
-
-
-def test_who_waits_too_long_is_told_so(source, how):
-    from code_t5.hf_artifacts.fetching import job_locks
-
-    name = BuiltRequest(source, "default").folder_name
-    options = BuildOptions(output_dir=how.output_dir, wait_minutes=0.001)
-    with job_locks.job_lock(how.output_dir / f".{name}.lock", purpose="a test"):
-        started = time.monotonic()
-        with pytest.raises(errors.BusyError, match="a test"):
-            build.build_dataset(BuiltRequest(source), options=options)
-        assert time.monotonic() - started < 60
 
 
 @pytest.mark.parametrize(

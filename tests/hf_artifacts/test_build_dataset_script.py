@@ -132,20 +132,43 @@ def test_two_configurations_and_none_named_are_listed(offline, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["--dataset=wikiann", "--config=fr"], "configuration fr is not in what is cached: (1)"),
-        (["--dataset=no/such"], "the data set no/such is not in what is cached: (1)"),
-        (["--dataset=../../etc"], "../../etc"),
-        (["--dataset=wikiann", "--config=en", "--splits=dev"], "dev"),
-        (["--dataset=wikiann", "--config=en", "--tokenizer_name=no/such"], "precache.py --models"),
-        (["--dataset=wikiann", "--subset=7"], "subset is 7.0; wanted a share"),
-        ([], "no data set was named"),
-    ],
-)
-def test_what_is_not_there_is_told_in_one_line(offline, tmp_path, words, told):
-    assert told in _error(_run(offline, tmp_path, *words))
+_REFUSED = """
+import json, sys
+from absl import flags
+from code_t5 import command_line, errors
+from code_t5.hf_artifacts.built import build, build_flags
+for words in json.loads(sys.argv[1]):
+    values = flags.FlagValues()
+    build_flags.define_flags(values)
+    joined = command_line.join_arguments(
+        ["program", *words], list_flags=build_flags.LIST_FLAGS, values=values
+    )
+    values(joined)
+    try:
+        request, splits, options = build_flags.read_flags(values)
+        build.build_dataset(request, splits=splits, options=options)
+        print("built")
+    except errors.CodeT5Error as error:
+        print(error)
+"""
+
+
+def test_what_is_not_there_is_told_in_one_line_each(offline, tmp_path):
+    cases = {
+        "--dataset=wikiann --config=fr": "configuration fr is not in what is cached: (1)",
+        "--dataset=no/such": "the data set no/such is not in what is cached: (1)",
+        "--dataset=../../etc": "../../etc",
+        "--dataset=wikiann --config=en --splits=dev": "dev",
+        "--dataset=wikiann --config=en --tokenizer_name=no/such": "precache.py --models no/such",
+        "--dataset=wikiann --subset=7": "subset is 7.0; wanted a share",
+        "--seed=1": "no data set was named",
+    }
+    words = json.dumps([case.split() for case in cases])
+    ran = offline_children.run_python(_REFUSED, words, environment=offline, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    for line, told in zip(ran.stdout.splitlines(), cases.values()):
+        assert told in line
+    assert ran.stdout.count("\n") == len(cases)
     assert not list(tmp_path.glob("data/*"))
 
 

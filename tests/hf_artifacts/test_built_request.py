@@ -78,6 +78,12 @@ def test_a_name_is_one_folder_below_the_output_whatever_was_given(dataset, confi
     assert name.rpartition("--")[2].startswith("options-")
 
 
+def test_a_configuration_that_looks_like_options_is_told_apart():
+    name = _name("a", subset=0.1)
+    assert name.startswith("a--default--options-")
+    assert _name("a/default", name.rpartition("--")[2]) != name
+
+
 def test_there_is_no_name_without_a_configuration():
     with pytest.raises(errors.InputError, match="no configuration of a is named; .*--config=NAME"):
         _ = BuiltRequest("a").folder_name

@@ -12,7 +12,15 @@ def _chosen(num_rows: int, share: float, *, seed: int = 42, split: str = "train"
 
 @pytest.mark.parametrize(
     ("num_rows", "share", "number"),
-    [(300, 0.1, 30), (300, 0.0, 300), (300, 1.0, 300), (7, 0.5, 4), (1, 0.01, 1), (0, 0.5, 0)]
+    [
+        (300, 0.1, 30),
+        (100, 0.07, 7),
+        (300, 0.0, 300),
+        (300, 1.0, 300),
+        (7, 0.5, 4),
+        (1, 0.01, 1),
+        (0, 0.5, 0),
+    ]
     + [(1000, 0.007, 7), (10, 1e-9, 1), (3, 0.999999, 3), (49, 0.3, 15)],
 )
 def test_the_number_of_rows_is_exact_and_rounded_up(num_rows, share, number):

@@ -181,6 +181,13 @@ def test_half_a_download_is_told(root):
     assert "half a download" in found["org/other"].reason
 
 
+def test_what_nothing_can_be_compared_with_is_not_said_to_be_whole(root):
+    (root.hub_dir / "models--org--other" / "snapshots" / COMMIT / "README.md").write_text("own")
+    row = report.check_root(root, NOT_LOADED).rows[1]
+    assert (row.request.name, row.whole, row.is_good) == ("org/other", "-", True)
+    assert row.reason.startswith("not recorded; 1 files cannot be checked, as hub/models--org--o")
+
+
 def test_without_hashing_nothing_is_said_to_be_whole(root):
     config = CheckConfig(is_loading=False, is_hashing=False)
     assert {row.whole for row in report.check_root(root, config).rows} == {"-"}

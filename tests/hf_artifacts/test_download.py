@@ -61,6 +61,8 @@ def test_what_is_wanted_is_fetched_hashed_and_laid_out_as_the_libraries_do(serve
         path.name: os.readlink(path) for path in _snapshot(tmp_path / "root", outcome).iterdir()
     }
     assert all(link.startswith("../../blobs/") for link in links.values())
+    # All were hashed as they came.
+    assert outcome["reread"] == 0
     # Both are `{}`: fetched once.
     assert links["special_tokens_map.json"] == links["added_tokens.json"]
     assert len(list((_folder(tmp_path / "root") / "blobs").iterdir())) == 4
@@ -76,6 +78,7 @@ def test_what_is_there_and_right_is_not_asked_for_again(served, tmp_path):
     (outcome,) = fetching_children.fetch(served, tmp_path / "root", _REQUEST)
     assert outcome["missing"] == 0
     assert outcome["are_right"]
+    assert outcome["reread"] == 4
     # It counts for the bar.
     assert outcome["moved"] == outcome["size"]
     assert [request.path.partition("?")[0] for request in served.requests[before:]] == [
@@ -87,6 +90,8 @@ def test_a_name_of_the_past_finds_the_same_files(served, tmp_path):
     requests = [{"kind": "model", "name": "oldname"}, _REQUEST]
     old, new = fetching_children.fetch(served, tmp_path / "root", *requests)
     assert old["repository"] == new["repository"] == _NAME
+    # The Hub is asked by the old name once.
+    assert len(served.paths("oldname")) == 1
     assert new["missing"] == 0
     assert _contents(_snapshot(tmp_path / "root", old, "models--oldname")) == _wanted()
     assert os.readlink(_folder(tmp_path / "root", "models--oldname")) == "models--acme--model"
@@ -137,6 +142,7 @@ def test_errors_of_the_moment_are_waited_for(served, tmp_path):
     assert _contents(_snapshot(tmp_path / "root", outcome)) == _wanted()
     said = "\n".join(outcome["said"])
     assert "the model acme/model: the Hub answers 503; trying again in" in said
+    assert "acme/model/model.safetensors: the connection was cut; trying again in" in said
     assert "acme/model/tokenizer.json: the Hub has been asked too often (429); trying" in said
 
 
@@ -173,6 +179,7 @@ def test_a_killed_job_goes_on_where_it_stopped(served, tmp_path):
     (outcome,) = fetching_children.fetch(served, tmp_path / "root", _REQUEST)
     assert outcome["missing"] <= outcome["size"] - half
     assert outcome["files"]["model.safetensors"][1] == hashlib.sha256(_BIG).hexdigest()
+    assert outcome["reread"] < 4
     ranges = [r.headers.get("Range") for r in served.requests[before:] if "/lfs/" in r.path]
     assert ranges == [f"bytes={half}-"]
 
@@ -187,6 +194,15 @@ def test_half_a_file_that_is_too_long_or_wrong_does_no_harm(served, tmp_path):
         (outcome,) = fetching_children.fetch(served, tmp_path / "root", _REQUEST)
         assert outcome["files"] == first["files"]
         assert blob.read_bytes() == _wanted()["model.safetensors"]
+
+
+@pytest.mark.parametrize("error", ["ENOLCK", "EIO", "ENOSYS"])
+def test_a_file_system_without_locks_is_good_enough(served, tmp_path, error):
+    (outcome,) = fetching_children.fetch(
+        served, tmp_path / "root", _REQUEST, terms=f"flock={error}"
+    )
+    assert "error" not in outcome
+    assert _contents(_snapshot(tmp_path / "root", outcome)) == _wanted()
 
 
 def test_a_gated_repository_says_where_to_ask_and_shows_no_token(tmp_path):
@@ -219,9 +235,19 @@ def test_a_hub_that_is_not_there_is_said_so(tmp_path):
     (outcome,) = fetching_children.fetch(hub, tmp_path / "root", _REQUEST)
     kind, text = outcome["error"]
     assert kind == "HubUnreachableError"
-    assert f"{hub.url} does not answer" in text
+    assert f"{hub.url} does not answer (Connection refused)" in text
     assert "trying again in" in outcome["said"][0]
     assert not (tmp_path / "root").exists()
+
+
+def test_what_huggingface_hub_says_of_its_settings_is_told(served, tmp_path):
+    (outcome,) = fetching_children.fetch(
+        served, tmp_path / "root", _REQUEST, HF_HUB_ENABLE_HF_TRANSFER="1"
+    )
+    kind, text = outcome["error"]
+    assert kind == "CodeT5Error"
+    assert "'hf_transfer' package is not available" in text
+    assert "\n" not in text
 
 
 def test_an_offline_flag_is_told_by_its_name(served, tmp_path):

@@ -199,11 +199,15 @@ def test_job_that_was_killed_leaves_half_a_file(tmp_path):
 
 def test_file_locks_do_not_work(plain_home):
     """datasets#6744, PR #8638: `flock` on Weka or NFS answers with an error."""
-    environment = _offline(plain_home)
+    environment, request = _offline(plain_home), [asked("wikiann", "en")]
     for error, number in (("EIO", 5), ("ENOLCK", 37)):
-        request, terms = [asked("wikiann", "en")], f"flock={error}"
-        (plainly,) = load_with(PLAIN, request, environment=environment, terms=terms)
-        assert f"[Errno {number}]" in plainly.error
+        terms = f"flock={error}"
+        try:
+            (plainly,) = load_with(PLAIN, request, environment=environment, terms=terms, seconds=15)
+            assert f"[Errno {number}]" in plainly.error
+        except subprocess.TimeoutExpired:
+            # filelock before 3.20 or so takes any error for a lock that somebody holds, and waits.
+            assert sys.version_info < (3, 10)
         (found,) = load_with(OURS, request, environment=environment, terms=terms)
         assert found.rows == hub_artefacts.WIKIANN_SIZES["en"]
 
@@ -365,3 +369,28 @@ def test_data_set_with_a_script_is_no_longer_loaded(hub, filled_root, tmp_path):
     )
     assert found.rows == hub_artefacts.CONLL2003_SIZES
     assert "'tokens': ['Ada', 'Lovelace'" in found.first
+
+
+_TFDS = f"""
+import sys
+asked = []
+sys.addaudithook(lambda event, _: asked.append(event) if event in sys.argv[3:] else None)
+{FENCED}
+import tensorflow_datasets
+found = tensorflow_datasets.load(sys.argv[1], data_dir=sys.argv[2], split="train", download=False)
+print(len(list(found.take(2))), asked)
+"""
+
+
+def test_prepared_tfds_data_set_no_longer_asks_for_a_token_of_google(small_data_dir):
+    """tensorflow/datasets#3962, #2833, #3125: `download=False` asked, and asked again.
+
+    The plain library no longer fails: what `preprocessing.build` wrote is read without a question.
+    """
+    events = ["socket.connect", "socket.getaddrinfo", "socket.gethostbyname"]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    del environment["NO_GCE_CHECK"]
+    done = run_python(
+        _TFDS, "small", str(small_data_dir / "flcc"), *events, environment=environment
+    )
+    assert done.stdout.splitlines()[-1:] == ["2 []"], done.stderr[-2000:]

@@ -60,6 +60,9 @@ def test_its_own_name_goes_before_another_name_of_the_same_repository(tmp_path):
     second = _build(tmp_path, _REPOSITORY)
     assert find.find_built("wikiann", "en", output_dir=tmp_path).found.directory == first
     assert find.find_built(_REPOSITORY, "en", output_dir=tmp_path).found.directory == second
+    _build(tmp_path, "a", repository="b/a")
+    third = _build(tmp_path, "b/a", repository="b/a")
+    assert find.find_built("b/a", "en", output_dir=tmp_path).found.directory == third
 
 
 def test_without_a_configuration_the_only_one_is_meant(tmp_path):

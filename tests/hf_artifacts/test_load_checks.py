@@ -62,6 +62,14 @@ def _models():
         "ok/old": old,
         "ok/config-alone": {"config.json": t5["config.json"]},
         "ok/weights-alone": {"sub/weights.safetensors": t5["model.safetensors"]},
+        "ok/image": {
+            "config.json": b'{"model_type": "vit"}',
+            "preprocessor_config.json": b'{"image_processor_type": "ViTImageProcessor"}',
+        },
+        "ok/sound": {
+            "config.json": b'{"model_type": "wav2vec2"}',
+            "preprocessor_config.json": b'{"feature_extractor_type": "Wav2Vec2FeatureExtractor"}',
+        },
         "bad/pooling": _without(minilm, "1_Pooling/config.json"),
         "bad/tokenizer": {**minilm, "tokenizer.json": b"{", "vocab.txt": b""},
         "bad/shard": _without(chat, shard),
@@ -172,6 +180,8 @@ def test_all_of_it_happens_behind_the_fence(proofs):
         ("ok/chat", {"config": "yes", "tokenizer": "yes", "weights": "yes"}),
         ("ok/config-alone", {"config": "yes", "tokenizer": "-", "weights": "-"}),
         ("ok/weights-alone", {"config": "-", "tokenizer": "-", "weights": "yes"}),
+        ("ok/image", {"config": "yes", "tokenizer": "-", "processor": "yes", "weights": "-"}),
+        ("ok/sound", {"config": "yes", "tokenizer": "-", "processor": "yes", "weights": "-"}),
         ("evaluate-metric/good", {"metric": "yes"}),
         ("evaluate-metric/prints", {"metric": "yes"}),
     ],

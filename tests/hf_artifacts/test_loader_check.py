@@ -116,7 +116,8 @@ def _read(root, *arguments, **options) -> dict:
 def test_images_go_through_a_loader_whichever_flags_are_set_and_nothing_is_written(root, on):
     before = hf_programs.tree(root)
     found = _read(root, "--dataset", _IMAGES, "--loader", "--batch_size", "10", on=on)
-    assert found["ok"]
+    assert found["is_good"]
+    assert (found["format_name"], found["format_version"]) == ("code_t5_hf_dataset_check", 1)
     assert found["place"] == "hub snapshot"
     assert found["commit"] in found["directory"]
     train, validation = found["splits"]
@@ -149,7 +150,7 @@ def test_an_image_that_cannot_be_decoded_is_a_no_with_its_reason(root):
     ran = _open(root, "--dataset", _IMAGES, "--loader", "--json")
     assert ran.status == 1
     found = json.loads(ran.out)
-    reads = {split["split"]: split["reads"] for split in found["splits"]}
+    reads = {split["split"]: split["is_good"] for split in found["splits"]}
     assert reads == {"train": False, "validation": True}
     assert "image" in found["splits"][0]["reason"]
     shown = _open(root, "--dataset", _IMAGES, "--loader")
@@ -166,6 +167,18 @@ def test_a_shard_that_is_missing_is_refused(root):
     assert "train-00001-of-00003.parquet" in ran.error
 
 
+def test_a_shard_that_was_cut_short_is_a_no_for_its_split_alone(root):
+    (snapshot,) = root.glob("hub/datasets--tests--imagenet/snapshots/*")
+    shard = (snapshot / "data" / "train-00002-of-00003.parquet").resolve()
+    shard.write_bytes(shard.read_bytes()[:-100])
+    ran = _open(root, "--dataset", _IMAGES, "--loader", "--json")
+    assert ran.status == 1
+    assert "Traceback" not in ran.all
+    train, validation = json.loads(ran.out)["splits"]
+    assert "Parquet" in train["reason"]
+    assert validation["loader"]["num_batches"] == 1
+
+
 def test_fewer_rows_than_the_repository_describes_are_a_no(root):
     readme = next(root.glob("hub/datasets--tests--imagenet/snapshots/*/README.md"))
     text = readme.read_text(encoding="utf-8").replace("num_examples: 25", "num_examples: 26")
@@ -175,7 +188,7 @@ def test_fewer_rows_than_the_repository_describes_are_a_no(root):
     assert ran.status == 1
     train, validation = json.loads(ran.out)["splits"]
     assert train["reason"].startswith("25 rows; wanted 26, which its README.md says")
-    assert validation["reads"]
+    assert validation["is_good"]
 
 
 def test_a_folder_without_data_is_one_line(tmp_path):
@@ -227,9 +240,13 @@ def test_the_text_says_what_the_json_says(root):
 
 
 def test_a_stream_is_read_from_the_snapshot_while_a_flag_is_set(root):
-    found = _read(root, "--dataset", _IMAGES, "--streaming", "--loader", "--all_batches")
-    assert found["place"] == "hub snapshot"
-    assert [split["num_rows"] for split in found["splits"]] == [25, 9]
+    for more, num_read in (["--all_batches"], [3, 1]), ([], [1, 1]):
+        arguments = ["--streaming", "--loader", "--batch_size=10", *more]
+        found = _read(root, "--dataset", _IMAGES, *arguments)
+        assert found["place"] == "hub snapshot"
+        assert [split["num_rows"] for split in found["splits"]] == [25, 9]
+        assert [split["loader"]["num_batches"] for split in found["splits"]] == [3, 1]
+        assert [split["loader"]["num_read"] for split in found["splits"]] == num_read
 
 
 def _online(hub, home, *, token: str | None) -> dict[str, str]:

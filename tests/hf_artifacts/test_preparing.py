@@ -11,6 +11,10 @@ import fetching_children
 import hub_artefacts
 import pytest
 
+from code_t5 import errors
+from code_t5.hf_artifacts.cache_root import CacheRoot
+from code_t5.hf_artifacts.fetching import child_process
+
 _ENGLISH = {"kind": "dataset", "name": "wikiann", "configs": ["en"]}
 _LEFTOVERS = (".lock", ".incomplete")
 _LOAD = """
@@ -123,6 +127,14 @@ def test_what_an_interrupted_run_left_is_no_obstacle(served, prepared, tmp_path)
     assert sorted(path.name for path in folder.iterdir()) == [english["commit"]]
 
 
+def test_a_file_system_without_locks_is_good_enough(served, prepared, tmp_path):
+    _, (english, *_) = prepared
+    (outcome,) = fetching_children.fetch(
+        served, tmp_path / "root", _ENGLISH, prepare=True, terms="flock=ENOLCK"
+    )
+    assert outcome["prepared"] == english["prepared"]
+
+
 def test_errors_of_the_moment_are_waited_for_while_preparing(served, tmp_path):
     (first,) = fetching_children.fetch(served, tmp_path / "root", _ENGLISH)
     served.fail("wikiann.py", status=429, headers={"Retry-After": "1"})
@@ -134,6 +146,29 @@ def test_errors_of_the_moment_are_waited_for_while_preparing(served, tmp_path):
     assert "error" not in outcome
     assert outcome["prepared"][0][0] == "en"
     assert outcome["prepared"][0][1].endswith(first["commit"])
+
+
+def test_a_child_that_is_killed_is_told_of_in_one_line(tmp_path):
+    root = CacheRoot(tmp_path / "root")
+    with child_process.PreparingChild(root) as child:
+        child._process.kill()
+        child._process.wait()
+        assert not child.is_alive()
+        with pytest.raises(errors.CodeT5Error) as caught:
+            child.ask({"name": "x"}, where="the dataset x")
+    text = str(caught.value)
+    assert text.startswith("the process that prepared the dataset x was killed by signal 9")
+    assert "\n" not in text
+
+
+def test_modules_that_lie_in_the_root_are_not_run(served, tmp_path):
+    root = tmp_path / "root"
+    for folder in (root, root / "datasets", root / "hub"):
+        folder.mkdir()
+        for name in ("json.py", "datasets.py", "__init__.py", "pyarrow.py"):
+            (folder / name).write_text("raise SystemExit('it ran')\n")
+    (outcome,) = fetching_children.fetch(served, root, _ENGLISH, prepare=True)
+    assert outcome["prepared"][0][0] == "en"
 
 
 def test_data_that_cannot_be_read_are_refused_in_one_line(tmp_path):

@@ -105,7 +105,7 @@ print(json.dumps([len(load_dataset("wikiann", "en", split="train"))]))
 """
 
 
-def test_many_processes_prepare_once_and_all_read_it(copied_root):
+def test_many_processes_prepare_at_once_and_all_read_it(copied_root):
     shutil.rmtree(copied_root / "datasets")
     environment = {**os.environ, "HF_HOME": str(copied_root)}
     with concurrent.futures.ThreadPoolExecutor(3) as pool:

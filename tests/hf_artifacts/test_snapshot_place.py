@@ -263,3 +263,33 @@ def test_streams_refuse_what_is_not_whole(tmp_path):
     stream = load_dataset(NAME, split="test", cache_dir=tmp_path, streaming=True)
     assert [row["text"] for row in stream] == ["d"]
     assert find_dataset(NAME, split="test", cache_dir=tmp_path).place == load.SNAPSHOT
+
+
+def test_a_split_that_only_the_description_names_is_missed(tmp_path):
+    card = (
+        "---\ndataset_info:\n  features:\n  - {name: text, dtype: string}\n  splits:\n"
+        "  - {name: train, num_bytes: 9, num_examples: 1}\n"
+        "  - {name: test, num_bytes: 9, num_examples: 1}\n---\n"
+    )
+    put_files(tmp_path, {"README.md": card, "train.jsonl": json_lines("a")})
+    for is_streaming in (False, True):
+        with pytest.raises(NotCachedError, match="the split test is in it, which its README"):
+            load_dataset(NAME, cache_dir=tmp_path, streaming=is_streaming)
+    assert len(load_dataset(NAME, split="train", cache_dir=tmp_path)) == 1
+
+
+def test_what_was_prepared_of_one_commit_is_not_read_for_another(tmp_path):
+    for commit, text in (("1" * 40, "one"), ("2" * 40, "two")):
+        put_files(tmp_path, {"a.jsonl": json_lines(text)}, commit=commit, refs=())
+    for _ in range(2):
+        for commit, text in (("1" * 40, "one"), ("2" * 40, "two")):
+            loaded = load_dataset(NAME, revision=commit, cache_dir=tmp_path)
+            assert _texts(loaded) == {"train": [text]}
+
+
+def test_what_was_prepared_with_options_is_not_read_without(tmp_path):
+    put_files(tmp_path, {"a.csv": "x;y\n1;2\n"})
+    for _ in range(2):
+        assert load_dataset(NAME, split="train", cache_dir=tmp_path)[0] == {"x;y": "1;2"}
+        rows = load_dataset(NAME, split="train", cache_dir=tmp_path, sep=";")
+        assert rows[0] == {"x": 1, "y": 2}

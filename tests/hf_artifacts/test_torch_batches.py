@@ -33,7 +33,7 @@ class _Stream(torch.utils.data.IterableDataset):
 
 
 def _read(rows, **options):
-    return torch_batches.read_batches(rows, LoaderOptions(**options), description="test")
+    return torch_batches.read_batches(rows, options=LoaderOptions(**options), description="test")
 
 
 def test_numbers_of_one_type_are_one_tensor():
@@ -111,7 +111,7 @@ def test_no_rows_are_no_batches():
 def test_a_stream_is_read_up_to_its_first_batch_unless_all_are_asked_for():
     def read(**options):
         made = LoaderOptions(batch_size=3, **options)
-        return torch_batches.read_stream(_Stream(), made, num_rows=None, description="test")
+        return torch_batches.read_stream(_Stream(), options=made, num_rows=None, description="test")
 
     assert (read().num_batches, read().num_read, read().num_rows) == (None, 1, 3)
     everything = read(all_batches=True)

@@ -247,7 +247,11 @@ def _version(name: str) -> str:
 
 
 def _read_there(target: pathlib.Path, *, parts: Mapping[str, Any]) -> BuiltDataset | None:
-    """Returns what stands at the target if it is of the same; None if nothing stands there."""
+    """Returns what stands at the target if it is of the same; None if nothing stands there.
+
+    Raises:
+      ArtifactError: It is damaged, of something else, or no built data set.
+    """
     if not os.path.lexists(target):
         return None
     _check_replaceable(target)

@@ -164,7 +164,12 @@ def _is_reader(name: str) -> bool:
 
 
 def _ask_hub(request: BuiltRequest) -> Any:
-    """Returns what the Hub says of a repository: its present name and its commit."""
+    """Returns what the Hub says of a repository: its present name and its commit.
+
+    Raises:
+      InputError: There is none for this user.
+      HubUnreachableError: The Hub does not answer.
+    """
     import huggingface_hub
 
     asked = requests.ArtefactRequest("dataset", request.dataset, revision=request.revision)
@@ -192,6 +197,11 @@ def _say(text: str) -> None:
 
 
 def _load(request: BuiltRequest, *, splits: Sequence[str]) -> dict[str, Any]:
+    """Returns the rows by split, from the Hub or the cache.
+
+    Raises:
+      InputError: They do not load; `_SeveralConfigsError` if a configuration must be named.
+    """
     from code_t5.hf_artifacts import loading
 
     def load_split(split: str | None) -> Any:

@@ -59,6 +59,11 @@ class RowTokenizer:
         self._check_tokenizer()
 
     def _check_tokenizer(self) -> None:
+        """Refuses a tokenizer that cannot do what is wanted.
+
+        Raises:
+          InputError: It cannot align labels, or has no token to fill rows up with.
+        """
         name = self._options.tokenizer_name
         if self._aligns and not self.takes_words:
             raise errors.InputError(
@@ -132,6 +137,11 @@ class RowTokenizer:
         return found
 
     def _check_texts(self, column: str, values: Sequence[Any], *, places: Sequence[int]) -> None:
+        """Refuses rows without text.
+
+        Raises:
+          InputError: There is one.
+        """
         for place, value in zip(places, values):
             if value is None or (self.takes_words and None in value):
                 raise errors.InputError(
@@ -142,6 +152,11 @@ class RowTokenizer:
     def _check_lengths(
         self, texts: Sequence[Any], labels: Sequence[Any], *, places: Sequence[int]
     ) -> None:
+        """Refuses rows that have not one label for each word.
+
+        Raises:
+          InputError: There is one.
+        """
         for place, words, given in zip(places, texts, labels):
             if given is None or len(words) != len(given):
                 raise errors.InputError(
@@ -248,6 +263,11 @@ def describe_tokenizer(tokenizer: Any) -> dict[str, Any]:
 
 
 def _choose_columns(options: TokenizingOptions, features: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the columns of text.
+
+    Raises:
+      InputError: One that is named is none, or none is named and it is not clear which.
+    """
     fitting = [name for name, feature in features.items() if _is_text(feature)]
     wordy = [name for name, feature in features.items() if _is_words(feature)]
     known = ", ".join(features)
@@ -273,7 +293,11 @@ def _choose_columns(options: TokenizingOptions, features: Mapping[str, Any]) -> 
 def _read_labels(
     options: TokenizingOptions, features: Mapping[str, Any]
 ) -> tuple[Any, tuple[str, ...]]:
-    """Returns the feature of the labels, and what they are called."""
+    """Returns the feature of the labels, and what they are called.
+
+    Raises:
+      InputError: The column holds no labels.
+    """
     column = options.label_column
     if column is None:
         return None, ()

@@ -24,6 +24,8 @@ from code_t5.hf_artifacts.checking.cache_naming import HubContents, Snapshot
 from code_t5.hf_artifacts.checking.findings import Finding
 from code_t5.hf_artifacts.records import ArtefactRecord, StoredFile, list_records
 
+# A finding's problem: the content cannot be checked.
+UNKNOWN = "nothing says what its content should be: no record, and its name is no hash"
 _CHUNK_BYTES = 1 << 20
 _FETCH = "fetch it again with precache"
 _REMOVE = f"remove it and {_FETCH}"
@@ -287,6 +289,11 @@ class _Runner:
         self.is_stopped = threading.Event()
 
     def _advance(self, count: int) -> None:
+        """Counts bytes.
+
+        Raises:
+          InterruptedError: The work was given up.
+        """
         if self.is_stopped.is_set():
             raise InterruptedError
         self._tick_fn(count)
@@ -325,8 +332,7 @@ class _Runner:
                 problem = f"SHA-256 {hashes.sha256}; the record says {sha256}; {_REMOVE}"
                 yield self._found(check, problem, owners=owners)
         if not check.wanted and not named:
-            problem = "nothing says what its content should be: no record, and its name is no hash"
-            yield self._found(check, problem, owners=check.owners, is_damage=False)
+            yield self._found(check, UNKNOWN, owners=check.owners, is_damage=False)
 
     def _found(
         self, check: _Check, problem: str, *, owners: Iterable[str], is_damage: bool = True

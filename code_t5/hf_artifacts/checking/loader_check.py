@@ -19,7 +19,7 @@ from absl import flags
 
 from code_t5 import errors, visible_text
 from code_t5.hf_artifacts import cache_root
-from code_t5.hf_artifacts.checking import opened_dataset, torch_batches
+from code_t5.hf_artifacts.checking import opened_dataset, opened_splits, torch_batches
 from code_t5.hf_artifacts.fetching import hub_errors
 
 LIST_FLAGS = ("splits", "data_files")
@@ -28,7 +28,9 @@ _ONLY_WITH_DATASET = (
     *("batch_size", "num_workers", "all_batches"),
 )
 _ONLY_WITH_LOADER = ("batch_size", "num_workers", "all_batches")
-JSON_VERSION = 1
+# Of what `--json` prints.
+FORMAT_NAME = "code_t5_hf_dataset_check"
+FORMAT_VERSION = 1
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
@@ -90,7 +92,8 @@ def run(values: flags.FlagValues = flags.FLAGS) -> int:
       The exit status: 0, or 1 where a split could not be read.
 
     Raises:
-      CodeT5Error: The flags do not fit together, or the data set is not there.
+      InputError: The flags do not fit together.
+      CodeT5Error: The data set is not there, or not whole.
     """
     if not is_asked(values):
         raise errors.InputError("no data set was named; wanted one; add --dataset NAME")
@@ -119,7 +122,7 @@ def run(values: flags.FlagValues = flags.FLAGS) -> int:
 class _SplitCheck:
     """What was found of one split; `reason` says why it could not be read."""
 
-    split: opened_dataset.OpenedSplit
+    split: opened_splits.OpenedSplit
     num_rows: int | None = None
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     batches: torch_batches.BatchesRead | None = None
@@ -146,7 +149,7 @@ def _read_request(values: flags.FlagValues) -> opened_dataset.OpenRequest:
 
 
 def _check_split(
-    split: opened_dataset.OpenedSplit, *, options: torch_batches.LoaderOptions | None
+    split: opened_splits.OpenedSplit, *, options: torch_batches.LoaderOptions | None
 ) -> _SplitCheck:
     """Reads what is asked of one split; whatever a reader or a decoder raises is the reason."""
     columns = {name: _describe_feature(feature) for name, feature in split.features.items()}
@@ -179,9 +182,9 @@ def _read_batches(
 ) -> torch_batches.BatchesRead:
     split = check.split
     if not split.is_stream:
-        return torch_batches.read_batches(split.rows, options, description=split.name)
+        return torch_batches.read_batches(split.rows, options=options, description=split.name)
     return torch_batches.read_stream(
-        split.rows, options, num_rows=check.num_rows, description=split.name
+        split.rows, options=options, num_rows=check.num_rows, description=split.name
     )
 
 
@@ -204,7 +207,7 @@ def _describe_feature(feature: Any) -> str:
 
 
 def _describe(
-    opened: opened_dataset.OpenedDataset, checks: Sequence[_SplitCheck], *, batch_size: int
+    opened: opened_splits.OpenedDataset, checks: Sequence[_SplitCheck], *, batch_size: int
 ) -> Iterator[str]:
     """Yields the lines to print."""
     yield f"{opened.name}, configuration {opened.config or 'none'}"
@@ -231,7 +234,7 @@ def _describe_batches(batches: torch_batches.BatchesRead, *, batch_size: int) ->
 
 
 def _as_json(
-    opened: opened_dataset.OpenedDataset, checks: Sequence[_SplitCheck], *, batch_size: int
+    opened: opened_splits.OpenedDataset, checks: Sequence[_SplitCheck], *, batch_size: int
 ) -> dict[str, Any]:
     """Returns what `--json` prints: `docs/hf_artifacts.md` lists the fields."""
     splits = []
@@ -240,19 +243,20 @@ def _as_json(
             "split": check.split.name,
             "num_rows": check.num_rows,
             "columns": dict(check.columns),
-            "reads": check.reason is None,
+            "is_good": check.reason is None,
             "reason": check.reason,
         }
         if check.batches is not None:
             described["loader"] = {"batch_size": batch_size, **dataclasses.asdict(check.batches)}
         splits.append(described)
     return {
-        "format_version": JSON_VERSION,
+        "format_name": FORMAT_NAME,
+        "format_version": FORMAT_VERSION,
         "dataset": opened.name,
         "config": opened.config or None,
         "commit": opened.commit or None,
         "place": opened.place,
         "directory": opened.directory or None,
         "splits": splits,
-        "ok": all(check.reason is None for check in checks),
+        "is_good": all(check.reason is None for check in checks),
     }

@@ -21,7 +21,13 @@ _TOKENIZER_FILES = {
     *("tokenizer.json", "tokenizer_config.json", "vocab.json", "vocab.txt", "merges.txt"),
     *("spiece.model", "tokenizer.model", "sentencepiece.bpe.model", "bpe.codes"),
 }
-_PROCESSOR_FILES = {"preprocessor_config.json", "processor_config.json"}
+_PREPROCESSOR_FILE = "preprocessor_config.json"
+_PROCESSOR_FILES = {_PREPROCESSOR_FILE, "processor_config.json"}
+# Where there is no tokenizer to be joined with.
+_PROCESSORS = {
+    "image_processor_type": "AutoImageProcessor",
+    "feature_extractor_type": "AutoFeatureExtractor",
+}
 _WEIGHTS = (
     *("model.safetensors", "model.safetensors.index.json"),
     *("pytorch_model.bin", "pytorch_model.bin.index.json"),
@@ -113,8 +119,24 @@ class _ModelParts:
         """Loads what prepares images or sound."""
         import transformers
 
-        transformers.AutoProcessor.from_pretrained(self._name, **self._arguments())
+        settings = self._read_json(_PREPROCESSOR_FILE) if _PREPROCESSOR_FILE in self._files else {}
+        kind = "AutoProcessor"
+        if "processor_class" not in settings and "processor_config.json" not in self._files:
+            named = [name for key, name in _PROCESSORS.items() if key in settings]
+            kind = (named or [kind])[0]
+        getattr(transformers, kind).from_pretrained(self._name, **self._arguments())
         return None
+
+    def _read_json(self, name: str) -> Any:
+        """Returns what a small file holds.
+
+        Raises:
+          InputError: It is large.
+        """
+        path = self._files[name]
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            raise errors.InputError(f"{name} is over 16 MB; wanted settings; leave it out")
+        return json.loads(path.read_bytes())
 
     def load_weights(self) -> str | None:
         """Loads the weights, by the class that the config names.
@@ -182,10 +204,12 @@ class _ModelParts:
         return None
 
     def _look_at_modules(self) -> str:
-        path = self._files[_MODULES_FILE]
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            raise errors.InputError(f"{_MODULES_FILE} is too large; wanted a short list")
-        for module in json.loads(path.read_bytes()):
+        """Looks whether each module has its settings.
+
+        Raises:
+          InputError: One has not.
+        """
+        for module in self._read_json(_MODULES_FILE):
             folder, kind = str(module["path"]), str(module["type"]).rsplit(".", maxsplit=1)[-1]
             wanted = f"{folder}/config.json"
             if kind in _MODULES_WITH_CONFIG and wanted not in self._files:
@@ -196,6 +220,11 @@ class _ModelParts:
 
 
 def _refuse_tar(path: pathlib.Path) -> None:
+    """Refuses an archive that no library writes weights as.
+
+    Raises:
+      InputError: It is one.
+    """
     # Older torch reads such archives without heeding weights_only (CVE-2025-32434).
     if tarfile.is_tarfile(path):
         raise errors.InputError(

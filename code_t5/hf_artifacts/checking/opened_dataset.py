@@ -1,7 +1,7 @@
-"""A data set opened for a check: its splits as numbered rows or as streams, and where they lie.
+"""Opens a data set for a check: from a root without a network, or as streams of the Hub.
 
-*Rows* can be numbered: memory-mapped Arrow files, or Parquet files where they lie. A *stream* can
-only be walked.
+Nothing is written to the root. What lies there as Arrow files is mapped into memory, Parquet files
+of a snapshot are numbered where they lie, and all other files of a snapshot are streams.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from code_t5 import errors, library_errors, network_fence, progress
+from code_t5 import errors, library_errors, network_fence
 from code_t5.hf_artifacts import cache_root
-from code_t5.hf_artifacts.checking import parquet_rows
+from code_t5.hf_artifacts.checking import opened_splits
 from code_t5.hf_artifacts.requests import ArtefactRequest, DataFiles
 
 if TYPE_CHECKING:
@@ -63,86 +63,6 @@ class OpenRequest:
         }
 
 
-@dataclasses.dataclass(frozen=True)
-class OpenedSplit:
-    """One split.
-
-    Attributes:
-      name: Of the split.
-      rows: With `len` and `[number]`, or a stream.
-      features: Column -> its type; empty where that is not known before a row is read.
-      num_rows: How many; None where that is not known before all are read.
-      num_described: How many the repository says there are; None if it does not.
-      is_stream: Whether `rows` can only be walked.
-      is_remote: Whether walking asks the Hub.
-    """
-
-    name: str
-    rows: Any
-    features: Mapping[str, Any]
-    num_rows: int | None
-    num_described: int | None = None
-    is_stream: bool = False
-    is_remote: bool = False
-
-    def read_ends(self) -> dict[str, Any]:
-        """Reads the first row and, where it can be found, the last.
-
-        Returns:
-          The first, empty if there is none.
-        """
-        if self.is_stream:
-            return dict(next(iter(self.rows), {}))
-        if not len(self.rows):
-            return {}
-        first, _ = self.rows[0], self.rows[len(self.rows) - 1]
-        return dict(first)
-
-    def count_rows(self) -> int:
-        """Counts the rows of a stream by walking it; images and the like are not decoded."""
-        rows = self.rows.decode(False) if hasattr(self.rows, "decode") else self.rows
-        with progress.progress_bar(rows, description=f"counting {self.name}", unit="row") as bar:
-            return sum(1 for _ in bar)
-
-
-@dataclasses.dataclass(frozen=True)
-class OpenedDataset:
-    """What was opened.
-
-    Attributes:
-      name: As it was asked for.
-      config: Its configuration.
-      commit: Of the repository; empty where that is not known.
-      place: What it is read from, in words.
-      directory: Where that is; empty for the Hub.
-      splits: By name.
-    """
-
-    name: str
-    config: str
-    commit: str
-    place: str
-    directory: str
-    splits: Mapping[str, OpenedSplit]
-
-    def choose_splits(self, names: Sequence[str] | None) -> list[OpenedSplit]:
-        """Returns the splits asked for, in that order.
-
-        Args:
-          names: Theirs; None for all.
-
-        Raises:
-          InputError: There is no such split.
-        """
-        unknown = [name for name in names or () if name not in self.splits]
-        if unknown:
-            raise errors.InputError(
-                f"{self.name} has no split {unknown[0]!a}; wanted one of "
-                f"{', '.join(self.splits)}; change --splits"
-            )
-        return [self.splits[name] for name in names or self.splits]
-
-
 def enter(root: cache_root.CacheRoot, *, is_streaming: bool) -> bool:
     """Points this process at a root, and closes its way to the network unless it may stream.
 
@@ -177,7 +97,7 @@ def enter(root: cache_root.CacheRoot, *, is_streaming: bool) -> bool:
     return is_online
 
 
-def open_dataset(root: cache_root.CacheRoot, request: OpenRequest) -> OpenedDataset:
+def open_dataset(root: cache_root.CacheRoot, request: OpenRequest) -> opened_splits.OpenedDataset:
     """Opens a data set; it changes the process as `enter` says.
 
     Args:
@@ -206,13 +126,16 @@ def open_dataset(root: cache_root.CacheRoot, request: OpenRequest) -> OpenedData
             f"{request.name} cannot be opened ({library_errors.one_line(error)}); wanted a data "
             "set that is cached, or a folder that `datasets` reads; change --dataset"
         ) from error
-    splits = {str(name): _as_split(str(name), rows) for name, rows in loaded.items()}
-    if is_stream and not request.is_streaming:
+    splits = _as_splits(loaded)
+    if found.place == load.SNAPSHOT:
         with _quiet():
             files = _parquet_paths(root, request, found)
-        for name, paths in files.items():
-            splits[name] = _number(splits[name], paths)
-    return OpenedDataset(
+        for name, split in splits.items():
+            numbered = opened_splits.number(split, files.get(name, ()))
+            # A stream stays one, but need not be walked to be counted.
+            counted = dataclasses.replace(split, num_rows=numbered.num_rows)
+            splits[name] = counted if request.is_streaming else numbered
+    return opened_splits.OpenedDataset(
         name=request.name,
         config=found.config or "",
         commit=found.commit or "",
@@ -220,6 +143,15 @@ def open_dataset(root: cache_root.CacheRoot, request: OpenRequest) -> OpenedData
         directory=str(found.directory),
         splits=splits,
     )
+
+
+def _as_splits(
+    loaded: Mapping[Any, Any], *, is_remote: bool = False
+) -> dict[str, opened_splits.OpenedSplit]:
+    return {
+        str(name): opened_splits.as_split(str(name), rows=rows, is_remote=is_remote)
+        for name, rows in loaded.items()
+    }
 
 
 @contextlib.contextmanager
@@ -234,7 +166,7 @@ def _quiet() -> Iterator[None]:
         log.setLevel(logging.WARNING)
 
 
-def _open_online(request: OpenRequest) -> OpenedDataset:
+def _open_online(request: OpenRequest) -> opened_splits.OpenedDataset:
     """Opens the streams of the Hub.
 
     Raises:
@@ -247,15 +179,13 @@ def _open_online(request: OpenRequest) -> OpenedDataset:
     except Exception as error:  # the libraries' own are of a dozen kinds
         raise _why_not(request, error) from error
     first = next(iter(streams.values()))
-    return OpenedDataset(
+    return opened_splits.OpenedDataset(
         name=request.name,
         config=str(first.info.config_name or ""),
         commit="",
         place="the Hub",
         directory="",
-        splits={
-            str(name): _as_split(str(name), rows, is_remote=True) for name, rows in streams.items()
-        },
+        splits=_as_splits(streams, is_remote=True),
     )
 
 
@@ -304,28 +234,3 @@ def _parquet_paths(
     is_in_part = not _READ_IN_PART.isdisjoint(source.card.parameters(found.config))
     is_plain = all(os.path.isabs(path) for held in files.values() for path in held)
     return files if source.chosen.module == "parquet" and is_plain and not is_in_part else {}
-
-
-def _number(split: OpenedSplit, paths: Sequence[str]) -> OpenedSplit:
-    """Returns a stream of Parquet files as rows with numbers."""
-    rows = parquet_rows.ParquetRows(paths, features=split.rows.features)
-    return dataclasses.replace(
-        split, rows=rows, features=dict(rows.features), num_rows=len(rows), is_stream=False
-    )
-
-
-def _as_split(name: str, rows: Any, *, is_remote: bool = False) -> OpenedSplit:
-    is_stream = not hasattr(rows, "__len__")
-    described = (rows.info.splits or {}).get(name) if is_stream else None
-    # The rows of what was prepared may be a part of what is described.
-    num_described = described.num_examples if described else None
-    known = num_described if is_remote else None
-    return OpenedSplit(
-        name=name,
-        rows=rows,
-        features=dict(rows.features or {}),
-        num_rows=known if is_stream else len(rows),
-        num_described=num_described,
-        is_stream=is_stream,
-        is_remote=is_remote,
-    )

@@ -255,8 +255,11 @@ def _judge(
 ) -> CheckRow:
     """Returns a row with its verdicts."""
     mine = [finding for finding in findings if row.key in finding.owners and finding.is_damage]
-    whole = NO if mine else YES if config.is_hashing else NOTHING
+    unknown = [f for f in findings if row.key in f.owners and f.problem == hashes.UNKNOWN]
+    whole = NO if mine else YES if config.is_hashing and not unknown else NOTHING
     reasons = [] if row.is_recorded else ["not recorded"]
+    if unknown:
+        reasons.append(f"{len(unknown)} files cannot be checked, as {unknown[0].path}")
     if mine:
         more = f" (and {len(mine) - 1} more)" if len(mine) > 1 else ""
         reasons.append(f"{mine[0].path}: {mine[0].problem}{more}")

@@ -53,7 +53,7 @@ class BatchesRead:
     last: Mapping[str, str]
 
 
-def read_batches(rows: Any, options: LoaderOptions, *, description: str) -> BatchesRead:
+def read_batches(rows: Any, *, options: LoaderOptions, description: str) -> BatchesRead:
     """Builds a DataLoader over numbered rows and reads the first and the last batch, or all.
 
     Args:
@@ -76,8 +76,8 @@ def read_batches(rows: Any, options: LoaderOptions, *, description: str) -> Batc
 
 def read_stream(
     stream: Iterable[Mapping[str, Any]],
-    options: LoaderOptions,
     *,
+    options: LoaderOptions,
     num_rows: int | None,
     description: str,
 ) -> BatchesRead:

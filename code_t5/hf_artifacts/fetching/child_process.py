@@ -6,6 +6,7 @@ two can be done together.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -89,9 +90,15 @@ class PreparingChild:
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+            # What it did not read is lost with it.
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
         self._folder.cleanup()
+
+    def is_alive(self) -> bool:
+        """Says whether it runs; one that died over a request takes no other."""
+        return self._process.poll() is None
 
     def ask(self, fields: Mapping[str, Any], *, where: str) -> dict[str, Any]:
         """Returns the answer to one request.

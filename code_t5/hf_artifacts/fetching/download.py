@@ -22,6 +22,7 @@ from code_t5 import errors
 from code_t5.hf_artifacts.cache_root import CacheRoot
 from code_t5.hf_artifacts.fetching import (
     file_hashes,
+    file_locks,
     hub_errors,
     metric_modules,
     progress_ticker,
@@ -53,6 +54,13 @@ class _Job:
     stop: threading.Event
 
     @property
+    def name(self) -> str:
+        """The present name, if it stands for the same folder: no request is sent on then."""
+        present = repository_links.folder_name(self.request, self.listing.repository)
+        is_same = self.folder.resolve() == (self.root.hub_dir / present).resolve()
+        return self.listing.repository if is_same else self.request.name
+
+    @property
     def folder(self) -> pathlib.Path:
         return self.root.hub_dir / repository_links.folder_name(self.request)
 
@@ -75,7 +83,7 @@ def fetch(
 ) -> dict[str, StoredFile]:
     """Fetches what is missing of a listing, and hashes all of it.
 
-    Only one job may do this for a repository at a time.
+    Only one job may do this for a repository at a time: whoever holds its lock (`job_locks`).
 
     Args:
       root: Where to.
@@ -102,7 +110,7 @@ def fetch(
         groups[file].append(path)
     # The largest first: none is left over for one thread at the end.
     ordered = sorted(groups.items(), key=lambda group: -group[0].size_bytes)
-    with quiet_libraries(), contextlib.closing(ticker):
+    with quiet_libraries(), file_locks.forgiving_flock(), contextlib.closing(ticker):
         stored = worker_threads.map_in_threads(
             lambda group: _fetch_group(job, group[0], paths=group[1]),
             inputs=ordered,
@@ -259,7 +267,7 @@ def _ask_for(job: _Job, path: str) -> None:
     def ask() -> Any:
         stream_hashes.watch_session()
         return huggingface_hub.hf_hub_download(
-            job.request.name,
+            job.name,
             path,
             repo_type=job.request.repository_type,
             revision=job.listing.commit,
@@ -274,7 +282,11 @@ def _ask_for(job: _Job, path: str) -> None:
             raise
         told = hub_errors.as_hub_error(error, request=job.request)
         if told is None:
-            raise
+            raise errors.CodeT5Error(
+                f"huggingface_hub cannot fetch {path} of {job.request.name} "
+                f"({type(error).__name__}: {hub_errors.describe(error)}); wanted the file; see to "
+                "what it says, and run the command again: it goes on"
+            ) from error
         raise told from error
 
 

@@ -14,7 +14,21 @@ from code_t5.hf_artifacts.requests import ArtefactRequest
 
 _DEFAULT_ENDPOINT = "https://huggingface.co"
 _PAGE_FOLDERS = {"model": "", "dataset": "datasets/", "metric": "spaces/"}
-_TOKEN = re.compile(r"\bhf_[A-Za-z0-9_]{8,}|\b[Bb]earer\s+[^\s'\"]+")
+_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{16,}|\b[Bb]earer\s+[^\s'\"]+")
+
+
+# What the system says, inside of what libraries make of it.
+_SYSTEM_REASON = re.compile(r"\[Errno -?\d+\] ([^'\")\]]+)")
+_SILENCES = {
+    "IncompleteRead": "the connection was cut",
+    "ChunkedEncodingError": "the connection was cut",
+    "ConnectionReset": "the connection was cut",
+    "RemoteDisconnected": "the connection was cut",
+    "Consistency check failed": "the connection was cut",
+    "SSLError": "its certificate is not trusted",
+    "timed out": "no answer in time",
+    "Timeout": "no answer in time",
+}
 
 
 class NotFoundError(errors.InputError):
@@ -50,7 +64,7 @@ def without_tokens(text: str) -> str:
     Args:
       text: Any.
 
-    >>> without_tokens("no entry for hf_abcdefghij1234")
+    >>> without_tokens("no entry for hf_abcdefghijklmnop12")
     'no entry for ***'
     """
     shown = library_errors.hide_secrets(" ".join(text.split()))
@@ -91,6 +105,25 @@ def describe(error: BaseException) -> str:
     return without_tokens(text)[:300]
 
 
+def describe_silence(error: BaseException) -> str:
+    """Returns why a server gave no answer, in few words.
+
+    Args:
+      error: Of the network.
+
+    >>> describe_silence(OSError("pool(...): Caused by X('[Errno 111] Connection refused'))"))
+    'Connection refused'
+    """
+    text = str(error)
+    reason = _SYSTEM_REASON.search(text)
+    if reason:
+        return without_tokens(reason[1].strip())
+    for sign, words in _SILENCES.items():
+        if sign in text or sign in type(error).__name__:
+            return words
+    return describe(error)
+
+
 def as_hub_error(error: BaseException, *, request: ArtefactRequest) -> errors.CodeT5Error | None:
     """Returns what to tell the user of an error; None where it is not the Hub's.
 
@@ -116,7 +149,8 @@ def unreachable(error: BaseException, *, request: ArtefactRequest) -> HubUnreach
       request: What was asked for.
     """
     status = _status(error)
-    found = f"answers with status {status}" if status else f"does not answer ({describe(error)})"
+    silence = f"does not answer ({describe_silence(error)})"
+    found = f"answers with status {status}" if status else silence
     return HubUnreachableError(
         f"{endpoint()} {found}; wanted {request.where}; run the command where there is a network, "
         "or later: what was fetched is kept, and it goes on from there"

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from code_t5.hf_artifacts.fetching import hub_errors, retries
+from code_t5.hf_artifacts.fetching import file_locks, hub_errors, retries
 
 
 def main() -> None:
@@ -26,7 +26,8 @@ def main() -> None:
     with contextlib.suppress(ImportError):
         # While the parent fetches; if it fails, each request says so.
         importlib.import_module("datasets")
-    with os.fdopen(answer_fd, "w") as file:
+    # The parent holds the lock of the repository.
+    with os.fdopen(answer_fd, "w") as file, file_locks.forgiving_flock():
         for line in sys.stdin:
             file.write(json.dumps(_answer(json.loads(line))) + "\n")
             file.flush()

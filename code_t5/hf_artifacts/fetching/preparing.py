@@ -47,7 +47,7 @@ def prepare_dataset(
       request: Which configurations; none means the only one, or all.
       commit: Of its repository.
       num_workers: Processes that write; None for one.
-      child: That prepares it; None starts one.
+      child: That prepares it; where there is none, or it died, one is started.
 
     Returns:
       What was prepared.
@@ -83,7 +83,7 @@ def _ask(root: CacheRoot, fields: Mapping[str, Any], *, child: PreparingChild | 
       CodeT5Error: It died.
     """
     where = str(fields["where"])
-    if child is not None:
+    if child is not None and child.is_alive():
         return child.ask(fields, where=where)
     with PreparingChild(root) as own:
         return own.ask(fields, where=where)

@@ -124,7 +124,7 @@ def _reason(error: BaseException) -> str:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status == 429:
         return "the Hub has been asked too often (429)"
-    return f"the Hub answers {status}" if status else f"no answer ({hub_errors.describe(error)})"
+    return f"the Hub answers {status}" if status else hub_errors.describe_silence(error)
 
 
 class _Wait:

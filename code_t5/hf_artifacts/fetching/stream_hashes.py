@@ -107,6 +107,8 @@ class StreamHash:
 
     def _read_half(self, offset: int) -> None:
         """Hashes what was there before."""
+        if not offset:
+            return
         try:
             with open(self._half_path, "rb") as file:
                 while self._seen_bytes < offset:

@@ -1,8 +1,10 @@
 """Data sets read from what is cached, by the arguments of `datasets.load_dataset`.
 
-`load` is what users call. `dataset_request` holds what they ask for, `places` where it may lie,
-`revisions` and `configs` which commit and configuration is meant. `recorded_arrow`, `arrow_place`,
-`snapshot_place` and `saved_place` each know one kind of place, and `tried` says why none was taken.
+`load` is what users call; `local_files` are not looked up. `dataset_request` holds what is asked
+for, `places` where it may lie, `revisions` and `configs` which commit and configuration is meant.
+`candidates` goes through the places: `arrow_place` (opened by `arrow_reading`), `snapshot_place`
+(its files by `cards` and `snapshot_files`, read by `snapshot_reading`) and `saved_place`. `tried`
+says why none of them was taken.
 """
 
 from __future__ import annotations

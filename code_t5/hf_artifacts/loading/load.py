@@ -191,7 +191,8 @@ def _look_up(given: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[Data
         is_streaming=bool(given.get("streaming")),
         keep_in_memory=given.get("keep_in_memory"),
         num_proc=given.get("num_proc"),
-        verification_mode=given.get("verification_mode"),
+        verification_mode=given.get("verification_mode")
+        or ("all_checks" if given.get("save_infos") else None),
         uses_prepared=mode != "reuse_cache_if_exists",
     )
     request.check()

@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from code_t5 import errors, pipeline_calls
-from code_t5.encoding.item_order import Resumable
+from code_t5.encoding.tf_stream import TfBatches
 from code_t5.token_cache import call_options
 from code_t5.token_cache.reading import batches
 
@@ -90,7 +89,7 @@ class _Calls:
         return tuple(array.reshape(len(indexes), -1, array.shape[-1]) for array in arrays)
 
 
-class TfWindowBatches(Resumable):
+class TfWindowBatches(TfBatches):
     """The batches of one rank as a tf.data pipeline.
 
     Attributes:
@@ -130,7 +129,7 @@ class TfWindowBatches(Resumable):
             raise errors.InputError(
                 f"num_epochs is {num_epochs}; wanted 1 or more, or None for no end; correct it"
             )
-        return self._dataset(_Calls(self.reader), num_epochs)
+        return self._dataset(self._calls(), num_epochs)
 
     def _dataset(self, calls: _Calls, num_epochs: int | None) -> tf.data.Dataset:
         import tensorflow as tf
@@ -155,51 +154,9 @@ class TfWindowBatches(Resumable):
         found = found.apply(tf.data.experimental.assert_cardinality(total))
         return found.prefetch(_NUM_PREFETCHED).with_options(self._options(tf))
 
-    def _options(self, tf: Any) -> Any:
-        options = tf.data.Options()
-        options.deterministic = True
-        if self.reader.order.world_size > 1:
-            # Each rank reads its own batches already.
-            options.experimental_distribute.auto_shard_policy = (
-                tf.data.experimental.AutoShardPolicy.OFF
-            )
-        return options
-
     @property
     def _place(self) -> Any:
         return self.reader
 
-    def __len__(self) -> int:
-        """Returns how many batches are left in this epoch."""
-        return len(self.reader)
-
-    def __iter__(self) -> Iterator[tuple[tf.Tensor, ...]]:
-        """Yields what is left of an epoch; each batch counts as had when it is handed out.
-
-        Raises:
-          CodeT5Error: The windows cannot be read.
-        """
-        calls = _Calls(self.reader)
-        found = iter(self._dataset(calls, 1))
-        for _ in range(len(self.reader)):
-            try:
-                batch = next(found)
-            except Exception:
-                if calls.error is not None:
-                    raise calls.error from None
-                raise
-            self.reader.order.advance(1)
-            yield batch
-
-    def state_after(self, num_batches: int) -> dict[str, Any]:
-        """Returns where all ranks are after a pipeline that began here gave so many batches.
-
-        Args:
-          num_batches: Of one rank; they may be of several epochs.
-        """
-        order = copy.copy(self.reader.order)
-        while num_batches:
-            step = min(num_batches, order.num_batches)
-            order.advance(step)
-            num_batches -= step
-        return order.state_dict()
+    def _calls(self) -> _Calls:
+        return _Calls(self.reader)

@@ -54,7 +54,7 @@ def small_sample(number: int) -> dict[str, Any]:
 def write_small(path: pathlib.Path, **changes: Any) -> TeacherOutputs:
     """Writes the outputs of a small plan."""
     plan = small_plan(**changes)
-    with OutputsWriter(path, plan) as writer:
+    with OutputsWriter(path, plan=plan) as writer:
         for index in writer.missing_shards():
             writer.write_shard(index, map(small_sample, plan.samples_of(index)))
         return writer.publish()
