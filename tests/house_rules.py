@@ -59,6 +59,8 @@ FOREIGN_SIGNATURES = {
     "__exit__": "the context manager protocol",
     "from_flcc": "users of FastHfDatasetProvider",
     "load_dataset": "datasets.load_dataset",
+    "find_built": "datasets.load_dataset",
+    "load_built_dataset": "datasets.load_dataset",
 }
 
 Function = Union[ast.FunctionDef, ast.AsyncFunctionDef]
