@@ -75,7 +75,6 @@ HF = [
     "huggingface-hub>=0.23,<1",
     "datasets>=3",
     "evaluate>=0.4.6",
-    "filelock>=3.12",
     # What is fetched ahead is listed in YAML; waits between tries.
     "pyyaml>=6",
     "tenacity>=9",
