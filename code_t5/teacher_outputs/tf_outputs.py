@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 _NUM_PREFETCHED = 2
+# At a time; their order stays.
+_NUM_CALLS = 2
 _ENDLESS = 1 << 62
 
 
@@ -131,12 +133,12 @@ class TfOutputBatches(TfBatches):
         @tf.autograph.experimental.do_not_convert
         def read(number: tf.Tensor) -> dict[str, tf.Tensor]:
             found = tf.numpy_function(read_call, [number], types, stateful=False)
-            return {
-                name: tf.ensure_shape(array, shape)
-                for name, array, shape in zip(names, found, shapes)
-            }
+            for array, shape in zip(found, shapes):
+                # What the reader makes has it: no step of the pipeline looks again.
+                array.set_shape(shape)
+            return dict(zip(names, found))
 
-        dataset = tf.data.Dataset.range(num_calls).map(read)
+        dataset = tf.data.Dataset.range(num_calls).map(read, num_parallel_calls=_NUM_CALLS)
         if num_epochs is None:
             dataset = dataset.apply(
                 tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)

@@ -91,6 +91,12 @@ def test_long_rows_are_read_as_short_ones_are(tmp_path):
     assert outputs.read([0])["y"].values.shape == (0, 50)
 
 
+def test_arrays_lie_where_tensorflow_takes_them_without_a_copy(outputs):
+    found = outputs.read([5, 8])
+    for array in (found["x"], found["f0"], found["ids"].values, found["text"].values):
+        assert array.ctypes.data % 64 == 0 and array.flags.c_contiguous
+
+
 def test_some_fields_alone_are_read(outputs):
     assert list(outputs.read([1], ["f0"])) == ["f0"]
     assert_refused(lambda: outputs.read([1], ["no"]), match="no field 'no'")
