@@ -12,6 +12,10 @@ files. Each measurement is a program that is started with an empty cache; progra
     prepare   the same for a data set, beside `datasets.load_dataset` with a network
     load      `code_t5.hf_artifacts.load_dataset` beside `datasets.load_dataset`, both offline,
               from the call to the last row, without the time that importing `datasets` takes
+    proof     `scripts/precache.py` with its proof, for a model and a data set, beside
+              `hf download`, `from_pretrained` and `datasets.load_dataset`, each a program of its
+              own, and the same once more offline
+    check     `scripts/check_hf_cache.py` of that root, which hashes and loads all of it
     hash      `verify_root` on one core; what it hashes is in memory
 
 Loopback is quicker than any network, and hashing takes processors that the Hub and the client need
@@ -50,7 +54,7 @@ _REPEATS = flags.DEFINE_integer("repeats", 3, "How often.", lower_bound=1)
 _WORK_DIR = flags.DEFINE_string("work_dir", None, "Where files go; None is a temporary folder.")
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
-_LARGE, _MANY, _DATA = "bench/large", "bench/many", "bench/rows"
+_LARGE, _MANY, _DATA, _TINY = "bench/large", "bench/many", "bench/rows", "bench/tiny"
 _NUM_SHARDS = 4
 _SMALL_BYTES = 4000
 _MB = 10**6
@@ -73,6 +77,12 @@ _PREPARE = """
 import datasets, sys
 datasets.load_dataset(sys.argv[1], revision="main")
 """
+_FROM_PRETRAINED = """
+import sys
+import transformers
+transformers.AutoTokenizer.from_pretrained(sys.argv[1])
+transformers.AutoModel.from_pretrained(sys.argv[1])
+"""
 _LOAD = """
 import sys, time
 import datasets, datasets.load
@@ -92,7 +102,7 @@ from code_t5.hf_artifacts.checking import hashes
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 started = time.perf_counter()
 findings = hashes.verify_root(CacheRoot(sys.argv[1]))
-print(time.perf_counter() - started, sum(not finding.is_good for finding in findings))
+print(time.perf_counter() - started, sum(finding.is_damage for finding in findings))
 """
 
 
@@ -138,12 +148,30 @@ def _write_repositories(folder: pathlib.Path) -> None:
             file.write(bytes([part]))
     for index in range(_NUM_SMALL.value):
         (many / f"part{index:05}.json").write_bytes(source.randbytes(_SMALL_BYTES))
+    _write_tiny_model(folder / "models" / _TINY)
     for shard in range(_NUM_SHARDS):
         rows = range(shard, _NUM_ROWS.value, _NUM_SHARDS)
         texts = [source.randbytes(100).hex() for _ in rows]
         table = pyarrow.table({"id": list(rows), "text": texts})
         name = f"train-{shard:05}-of-{_NUM_SHARDS:05}.parquet"
         pyarrow.parquet.write_table(table, data / name)
+
+
+def _write_tiny_model(folder: pathlib.Path) -> None:
+    """Writes a model that takes no time to load beside what importing the libraries takes."""
+    import tokenizers
+    import transformers
+
+    words = {"[UNK]": 0, "[PAD]": 1, "word": 2}
+    model = tokenizers.models.WordLevel(words, unk_token="[UNK]")
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizers.Tokenizer(model), unk_token="[UNK]", pad_token="[PAD]"
+    )
+    tokenizer.save_pretrained(folder)
+    config = transformers.BertConfig(
+        vocab_size=3, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
+    )
+    transformers.BertModel(config).save_pretrained(folder)
 
 
 @contextlib.contextmanager
@@ -178,11 +206,14 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> tuple[float, st
     return seconds, done.stdout
 
 
-def _precache(root: pathlib.Path, *, models: str = "", spec: str = "") -> list[str]:
+def _precache(
+    root: pathlib.Path, *, models: str = "", spec: str = "", is_proving: bool = False
+) -> list[str]:
     wanted = [f"--models={models}", "--no_conll2003", "--no_wikiann"] if models else []
     wanted += [f"--spec={spec}"] if spec else []
     script = str(_ROOT / "scripts" / "precache.py")
-    return [sys.executable, script, f"--cache_dir={root}", "--no_verify", *wanted]
+    wanted += [] if is_proving else ["--no_verify"]
+    return [sys.executable, script, f"--cache_dir={root}", *wanted]
 
 
 def _compare(place: _Place, programs: dict[str, list[str]]) -> dict[str, float]:
@@ -226,6 +257,43 @@ def _prepare(place: _Place) -> None:
     _print_ratio("prepare a data set", _compare(place, programs))
 
 
+def _prove(place: _Place) -> None:
+    """Compares fetching and proving with what the libraries take for it, one after the other."""
+    hf = os.path.join(os.path.dirname(sys.executable), "hf")
+    root, home = CacheRoot(place.folder / "proved"), place.folder / "home"
+    spec = place.folder / "spec.yaml"
+    spec.write_text(json.dumps({"models": [_TINY], "datasets": [_DATA]}))
+    check = [sys.executable, str(_ROOT / "scripts" / "check_hf_cache.py")]
+    loads = [
+        [sys.executable, "-c", _FROM_PRETRAINED, _TINY],
+        [sys.executable, "-c", _PREPARE, _DATA],
+    ]
+    downloads = [[hf, "download", _TINY], [hf, "download", "--repo-type=dataset", _DATA]]
+    taken: dict[str, list[float]] = {"ours": [], "theirs": [], "check": [], "load": []}
+    for _ in range(_REPEATS.value):
+        for left in (root.path, home):
+            shutil.rmtree(left, ignore_errors=True)
+        home.mkdir()
+        online = place.environment(home)
+        offline = {**online, "HF_HUB_OFFLINE": "1"}
+        proving = _precache(root.path, spec=str(spec), is_proving=True)
+        taken["ours"].append(_run(proving, online)[0])
+        taken["check"].append(_run([*check, f"--cache_dir={root.path}"], online)[0])
+        fetching = sum(_run(command, online)[0] for command in [*downloads, *loads])
+        loading = sum(_run(command, offline)[0] for command in loads)
+        taken["theirs"].append(fetching + loading)
+        taken["load"].append(loading)
+    medians = {name: statistics.median(seconds) for name, seconds in taken.items()}
+    _print_ratio(
+        "fetch, prepare and prove",
+        {"precache": medians["ours"], "the libraries": medians["theirs"]},
+    )
+    _print_ratio(
+        "check all of it",
+        {"check_hf_cache": medians["check"], "loading offline": medians["load"]},
+    )
+
+
 def _load_and_hash(place: _Place) -> None:
     root = CacheRoot(place.folder / "filled")
     spec = place.folder / "spec.yaml"
@@ -264,6 +332,7 @@ def _measure(folder: pathlib.Path) -> None:
         _download(place, name=_LARGE, title="download large files, unlimited")
         _download(place, name=_MANY, title="download small files")
         _prepare(place)
+        _prove(place)
         _load_and_hash(place)
 
 

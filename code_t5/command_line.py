@@ -1,13 +1,17 @@
 """How every program of the project starts and ends.
 
 A program defines absl flags and a `main(argv)`; `run(main)` turns the errors that a user can mend
-into one line on stderr instead of a traceback. Flags may be written with hyphens too.
+into one line on stderr instead of a traceback. Flags may be written with hyphens too. Whoever stops
+reading what a program prints (`| head -1`) ends it quietly.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import errno
+import os
+import select
 import sys
 from collections.abc import Collection, Sequence
 from typing import Callable, NoReturn
@@ -18,6 +22,8 @@ from code_t5 import errors, visible_text
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
+# What a shell says of a program that wrote to a closed pipe and died of it.
+EXIT_NO_READER = 141
 
 
 def _one_line(error: BaseException) -> str | None:
@@ -47,10 +53,21 @@ def guard(function: Callable[[], object]) -> int:
       function: What to run; an integer that it returns is the exit status.
 
     Returns:
-      The exit status: 0, 1 after a clear error, 130 after an interrupt.
+      The exit status: 0, 1 after a clear error, 130 after an interrupt, 141 where nobody reads what
+      is printed.
     """
     try:
+        return _run(function)
+    except BrokenPipeError:
+        if not _drop_unread():
+            raise
+        return EXIT_NO_READER
+
+
+def _run(function: Callable[[], object]) -> int:
+    try:
         status = function()
+        _flush_stdout()
         return status if isinstance(status, int) else 0
     except KeyboardInterrupt:
         print("interrupted: run the same command again and it goes on", file=sys.stderr)
@@ -62,6 +79,50 @@ def guard(function: Callable[[], object]) -> int:
         # Found values and names come from outside: nothing that a terminal would obey.
         print("error: " + visible_text.one_line(line.replace("\n", " ")), file=sys.stderr)
         return EXIT_FAILED
+
+
+def _flush_stdout() -> None:
+    """Writes what was printed now: at the interpreter's end there is nobody to tell of an error.
+
+    Raises:
+      OSError: It cannot be written.
+    """
+    # None where it was closed from the start.
+    if not sys.stdout:
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        # What is left is not written at the end either.
+        _send_nowhere(sys.stdout.fileno())
+        raise
+
+
+def _send_nowhere(descriptor: int) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _drop_unread() -> bool:
+    """Lets what nobody reads go nowhere, so that the interpreter's end says nothing of it either.
+
+    Returns:
+      Whether there is such a stream.
+    """
+    found = False
+    for stream in (sys.stdout, sys.stderr):
+        # None where it was closed from the start; a test's has no descriptor.
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            descriptor = stream.fileno()
+            poll = select.poll()
+            poll.register(descriptor, 0)
+            if any(event & select.POLLERR for _, event in poll.poll(0)):
+                _send_nowhere(descriptor)
+                found = True
+    return found
 
 
 def join_arguments(
@@ -130,5 +191,13 @@ def run(main: Callable[[Sequence[str]], object], *, list_flags: Collection[str] 
             sys.exit(f"error: {visible_text.one_line(str(error))}")
         return app.parse_flags_with_usage(joined)
 
-    app.run(lambda argv: sys.exit(guard(lambda: main(argv))), flags_parser=parse)
+    try:
+        app.run(lambda argv: sys.exit(guard(lambda: main(argv))), flags_parser=parse)
+    except BrokenPipeError:
+        # `--help` is printed outside of the guard.
+        if not _drop_unread():
+            raise
+        sys.exit(EXIT_NO_READER)
+    finally:
+        _drop_unread()
     raise SystemExit(0)

@@ -69,14 +69,20 @@ def _without_secrets(address: str) -> str:
     return "::".join(parts)
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yields an error and what it came from, the newest first."""
+def causes(error: BaseException, *, with_hidden: bool = False) -> Iterator[BaseException]:
+    """Yields an error and what it came from, the newest first.
+
+    Args:
+      error: Any.
+      with_hidden: Whether what its raiser hides (`raise ... from None`) counts as well.
+    """
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:
         seen.add(id(found))
         yield found
-        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+        is_hidden = found.__suppress_context__ and not with_hidden
+        found = found.__cause__ or (None if is_hidden else found.__context__)
 
 
 # Libraries that speak to servers; their errors have no common class but Exception.
@@ -90,7 +96,7 @@ def find_passing_error(error: BaseException) -> BaseException | None:
     Args:
       error: Of any library; what it came from counts as well.
     """
-    for one in _causes(error):
+    for one in causes(error):
         response = getattr(one, "response", None)
         status = getattr(response, "status_code", None) or getattr(one, "status", None)
         if isinstance(status, int):

@@ -38,9 +38,8 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"{argv[1]!a} is no flag; wanted --NAME=VALUE")
     given = flags.FLAGS
-    named = given.cache_dir
     setup = slurm_setup.SlurmSetup(
-        root=cache_root.default_root() if named is None else cache_root.CacheRoot(named),
+        root=cache_root.root_of_flag(given.cache_dir),
         modules=tuple(given.modules),
         venv=given.venv,
         is_online=given.online,

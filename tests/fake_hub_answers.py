@@ -148,7 +148,10 @@ def _of_repository(asked: Asked, kinds: str, name: str, rest: list[str]) -> Answ
         return error(401, "Invalid username or password.", code="RepoNotFound")
     if present != name:
         query = urllib.parse.urlencode(asked.query, doseq=True)
-        place = asked.path.replace(f"/{name}", f"/{present}", 1) + (f"?{query}" if query else "")
+        # A name may be one of the words before it (`data`, `models`).
+        heads = (f"/api/{kinds}/", f"/{kinds}/", "/")
+        head = next(head for head in heads if asked.path.startswith(head + name))
+        place = head + present + asked.path[len(head + name) :] + (f"?{query}" if query else "")
         return to_json(f"Temporary Redirect. Redirecting to {place}", 307, Location=place)
     word = rest[1] if len(rest) > 1 else "revision"
     # The listings of a gated repository are open to everybody.

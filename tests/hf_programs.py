@@ -21,6 +21,9 @@ from typing import Callable, NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 NOBODY = 65534
+# What `add_repositories` gives a Hub.
+PLAIN, TWO, MODEL = "tests/plain", "tests/two", "tests/model"
+_WEIGHTS_BYTES = 3_000_000
 # chown, and reading, writing and changing what belongs to others.
 _RIGHTS_OF_ROOT = range(5)
 _PR_CAPBSET_DROP = 24
@@ -122,6 +125,31 @@ def write_spec(folder: pathlib.Path, **lists: object) -> pathlib.Path:
     path = folder / "artefacts.yaml"
     path.write_text(yaml.safe_dump(lists), encoding="utf-8")
     return path
+
+
+def add_repositories(hub) -> None:
+    """Gives a Hub two data sets, one with two configurations, and a model of 3 MB.
+
+    Args:
+      hub: The `FakeHub`.
+    """
+    hub.add("dataset", PLAIN, dataset_files(padding=200))
+    hub.add("dataset", TWO, dataset_files("first", "second"))
+    weights = os.urandom(_WEIGHTS_BYTES)
+    hub.add("model", MODEL, {"config.json": "{}", "model.safetensors": weights})
+
+
+def fill_root(hub, folder: pathlib.Path) -> pathlib.Path:
+    """Fetches what `add_repositories` gave a Hub, and returns the root.
+
+    Args:
+      hub: The `FakeHub`.
+      folder: In which the root is made.
+    """
+    spec = write_spec(folder, models=[MODEL], datasets=[PLAIN, TWO])
+    ran = precache(hub, folder / "root", spec=spec)
+    assert ran.status == 0, ran.all
+    return folder / "root"
 
 
 def precache(hub, root, *arguments, spec, more: Mapping[str, str] | None = None, **options) -> Ran:

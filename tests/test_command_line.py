@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 
 import pytest
 from absl import flags
@@ -97,3 +100,54 @@ def test_flag_of_several_words_without_any_is_refused():
 
 def test_words_behind_two_dashes_stay_as_they_are():
     assert _joined("--", "--cache-dir", "--splits", "a") == ["--", "--cache-dir", "--splits", "a"]
+
+
+_BUFFERED = {**os.environ, "PYTHONUNBUFFERED": ""}
+_PROGRAM = """
+import sys
+from code_t5 import command_line
+def main(argv):
+    for _ in range(int(argv[1])):
+        print(80 * "x")
+    print("told", file=sys.stderr)
+command_line.run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        # In the middle, at the end, and before there is a program.
+        (["99999"], ""),
+        (["1"], "told\n"),
+        (["--help"], ""),
+    ],
+)
+def test_a_program_whose_output_nobody_reads_ends_quietly(arguments, told):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROGRAM, *arguments],
+            stdout=nobody, stderr=subprocess.PIPE, text=True, check=False, env=_BUFFERED,
+        )  # fmt: skip
+    assert done.stderr == told
+    # absl's own for `--help`.
+    assert done.returncode in ([1] if "--help" in arguments else [command_line.EXIT_NO_READER])
+
+
+def test_another_broken_pipe_is_a_defect():
+    with pytest.raises(BrokenPipeError):
+        command_line.guard(_raise(BrokenPipeError()))
+
+
+def test_output_for_which_there_is_no_room_is_an_error():
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROGRAM, "1"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=_BUFFERED,
+        )  # fmt: skip
+    assert done.returncode == 1
+    told = done.stderr.splitlines()
+    assert (told[0], len(told)) == ("told", 2)
+    assert told[1].startswith("error: no space left on the device; wanted room for the output")

@@ -46,6 +46,22 @@ def test_old_name_is_sent_on(hub):
     assert headers["Location"] == "/openai-community/gpt2/resolve/main/vocab.json"
 
 
+def test_an_old_name_that_is_a_word_of_the_path_is_sent_on(hub):
+    files = {"README.md": "x"}
+    hub.add("dataset", "me/data", files, aliases=("data",))
+    hub.add("model", "me/own", files, aliases=("api",))
+    for path, place in {
+        "/api/datasets/data/tree/main": "/api/datasets/me/data/tree/main",
+        "/datasets/data/resolve/main/data/README.md": (
+            "/datasets/me/data/resolve/main/data/README.md"
+        ),
+        "/api/models/api": "/api/models/me/own",
+        "/api/resolve/main/README.md": "/me/own/resolve/main/README.md",
+    }.items():
+        status, headers, _ = _ask(hub, path, method="HEAD")
+        assert (status, headers["Location"]) == (307, place)
+
+
 def test_small_file_carries_commit_and_git_id(hub):
     status, headers, body = _ask(hub, "/datasets/nyu-mll/glue/resolve/main/README.md")
     written = dataset_files()["README.md"].encode()

@@ -15,9 +15,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from code_t5.hf_artifacts.built import load_built_dataset
+    from code_t5.hf_artifacts.built.find import load_built_dataset
     from code_t5.hf_artifacts.cache_root import CacheRoot, default_root, is_offline
-    from code_t5.hf_artifacts.loading import load_dataset
+    from code_t5.hf_artifacts.loading.load import load_dataset
 
 __all__ = ["CacheRoot", "default_root", "is_offline", "load_built_dataset", "load_dataset"]
 
@@ -26,8 +26,8 @@ _MODULES = {
     "CacheRoot": "cache_root",
     "default_root": "cache_root",
     "is_offline": "cache_root",
-    "load_built_dataset": "built",
-    "load_dataset": "loading",
+    "load_built_dataset": "built.find",
+    "load_dataset": "loading.load",
 }
 
 

@@ -35,3 +35,26 @@ def check_online(
         f"{shown} is set, which forbids to ask the Hub; wanted it off while artefacts are fetched; "
         f"run {command}"
     )
+
+
+def check_token() -> None:
+    """Refuses a token that no request can carry.
+
+    Raises:
+      InputError: It is so; the token is not shown.
+    """
+    from huggingface_hub import constants, utils
+
+    try:
+        token = utils.get_token() or ""
+    except (OSError, ValueError) as error:
+        raise errors.InputError(
+            f"the token in {constants.HF_TOKEN_PATH} cannot be read ({type(error).__name__}); "
+            "wanted a file of text; log in again with `hf auth login`"
+        ) from None
+    if not all("!" <= character <= "~" for character in token):
+        name = "HF_TOKEN" if os.environ.get("HF_TOKEN") else constants.HF_TOKEN_PATH
+        raise errors.InputError(
+            f"the token in {name} has a character that no token has; wanted one as the Hub gives "
+            "them; set it anew, or log in again with `hf auth login`"
+        )

@@ -6,8 +6,8 @@ is on the disk already is not fetched again, so that the same command goes on wh
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import errno
 import os
 import pathlib
 import sys
@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Union
 from tqdm import tqdm
 
 from code_t5 import errors, library_errors, progress, visible_text
-from code_t5.hf_artifacts import artefact_job, env_file, online, precache_report, proving
+from code_t5.hf_artifacts import (
+    artefact_job,
+    cache_root,
+    env_file,
+    online,
+    precache_report,
+    proving,
+    records_beside,
+    told_bar,
+)
 from code_t5.hf_artifacts.artefact_job import Fetched
 from code_t5.hf_artifacts.cache_root import CacheRoot
 from code_t5.hf_artifacts.precache_config import PrecacheConfig
@@ -27,10 +36,10 @@ from code_t5.hf_artifacts.requests import ArtefactRequest
 
 if TYPE_CHECKING:
     from code_t5.hf_artifacts.fetching.hub_listing import HubListing
+    from code_t5.hf_artifacts.fetching.preparing import PreparingChild
 
-    Listed = Union[HubListing, str]
+    Listed = Union[HubListing, Outcome]
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Questions of some kilobytes: so many at once are no burden.
 _MAX_QUESTIONS = 4
 
@@ -49,6 +58,8 @@ def precache(config: PrecacheConfig) -> list[Outcome]:
         space.
     """
     online.check_online()
+    online.check_token()
+    cache_root.check_place(config.root.path)
     listings = _ask(config.requests)
     wanted = [_wanted(config.root, request, listing) for request, listing in listings]
     if config.is_dry_run:
@@ -57,17 +68,21 @@ def precache(config: PrecacheConfig) -> list[Outcome]:
     _make_root(config.root)
     env_file.write_env_file(config.root)
     outcomes = {outcome.request.slug: outcome for outcome in wanted}
-    good = {request.slug: found for request, found in listings if not isinstance(found, str)}
-    fetched = _fetch_all(config, outcomes, listings=good)
+    good = {request.slug: found for request, found in listings if not isinstance(found, Outcome)}
+    with _preparing_child(config.root, good=good, requests=config.requests) as child:
+        fetched = _fetch_all(config, outcomes, listings=good, child=child)
     if config.verifies:
         unproved = [
-            one.record for one in fetched.values() if one.is_new or not one.record.is_proved
+            one.record
+            for one in fetched.values()
+            if not one.is_left_unprepared and (one.is_new or not one.record.is_proved)
         ]
         reasons = proving.prove_records(config, found=unproved, listings=good)
     else:
         reasons = {}
     for slug, one in fetched.items():
-        outcomes[slug] = _judge(outcomes[slug], one, reason=reasons.get(slug))
+        left = records_beside.left_behind(config.root, one.record)
+        outcomes[slug] = _judge(outcomes[slug], one, reason=reasons.get(slug), left=left)
     return list(outcomes.values())
 
 
@@ -89,8 +104,8 @@ def _ask(requests: Sequence[ArtefactRequest]) -> list[tuple[ArtefactRequest, Lis
     def ask(request: ArtefactRequest) -> tuple[ArtefactRequest, Listed]:
         try:
             return request, hub_listing.ask_hub(request, say=_say)
-        except (errors.CodeT5Error, OSError) as error:
-            return request, _reason_of(error)
+        except (errors.CodeT5Error, OSError, ValueError) as error:
+            return request, _failed(Outcome(request, is_good=True, reason=""), error)
 
     return worker_threads.map_in_threads(
         ask, inputs=requests, num_threads=_MAX_QUESTIONS, stop=threading.Event()
@@ -106,8 +121,8 @@ def _wanted(root: CacheRoot, request: ArtefactRequest, listing: Listed) -> Outco
     """Returns what would be fetched."""
     from code_t5.hf_artifacts.fetching import download
 
-    if isinstance(listing, str):
-        return Outcome(request, is_good=False, reason=listing)
+    if isinstance(listing, Outcome):
+        return listing
     missing = download.missing_bytes(root, request=request, listing=listing)
     return Outcome(
         request,
@@ -120,8 +135,31 @@ def _wanted(root: CacheRoot, request: ArtefactRequest, listing: Listed) -> Outco
     )
 
 
+def _preparing_child(
+    root: CacheRoot, *, good: Mapping[str, HubListing], requests: Sequence[ArtefactRequest]
+) -> contextlib.AbstractContextManager[PreparingChild | None]:
+    """Returns the process that prepares data sets; none where all of them seem to be there.
+
+    It begins to import `datasets` while files are fetched.
+    """
+    from code_t5.hf_artifacts.fetching import preparing
+
+    for request in requests:
+        listing = good.get(request.slug)
+        if listing is None or request.kind != "dataset" or not request.prepare:
+            continue
+        known = artefact_job.known_record(root, request)
+        if known is None or known.commit != listing.commit:
+            return preparing.PreparingChild(root)
+    return contextlib.nullcontext()
+
+
 def _fetch_all(
-    config: PrecacheConfig, outcomes: dict[str, Outcome], *, listings: Mapping[str, HubListing]
+    config: PrecacheConfig,
+    outcomes: dict[str, Outcome],
+    *,
+    listings: Mapping[str, HubListing],
+    child: PreparingChild | None,
 ) -> dict[str, Fetched]:
     """Fetches one after the other, and notes what cannot be.
 
@@ -130,37 +168,55 @@ def _fetch_all(
     """
     fetched = {}
     total = sum(listing.size_bytes for listing in listings.values())
-    with progress.progress_bar(
-        description="fetching", unit="B", total=total, unit_scale=True
-    ) as bar:
+    with (
+        progress.progress_bar(
+            description="fetching", unit="B", total=total, unit_scale=True
+        ) as bar,
+        told_bar.telling(bar) as doing,
+    ):
         for slug, listing in listings.items():
             request = outcomes[slug].request
-            bar.set_postfix_str(visible_text.one_line(request.title), refresh=False)
             try:
                 fetched[slug] = artefact_job.fetch_artefact(
-                    config, request=request, listing=listing, moved=bar.update, say=_say
+                    config,
+                    request=request,
+                    listing=listing,
+                    moved=bar.update,
+                    say=_say,
+                    doing=doing,
+                    child=child,
                 )
             except (errors.CodeT5Error, OSError) as error:
-                reason = _reason_of(error)
-                outcomes[slug] = dataclasses.replace(outcomes[slug], is_good=False, reason=reason)
+                outcomes[slug] = _failed(outcomes[slug], error)
     return fetched
 
 
-def _judge(outcome: Outcome, fetched: Fetched, *, reason: str | None) -> Outcome:
+def _judge(
+    outcome: Outcome, fetched: Fetched, *, reason: str | None, left: Sequence[ArtefactRequest]
+) -> Outcome:
     """Returns what became of an artefact that is there.
 
     Args:
       outcome: What was wanted.
       fetched: What is there.
       reason: Why it does not load; empty if it does, None if that was not tried now.
+      left: Requests whose branch has moved on with this one.
     """
     done = "fetched" if fetched.is_new else "there already"
+    if fetched.is_left_unprepared:
+        done += ", not prepared: its patterns leave out what `datasets` would read"
     if reason:
         return dataclasses.replace(outcome, is_good=False, reason=f"{done}, but {reason}")
     if reason is not None:
         done += ", loads without a network"
-    elif fetched.is_new:
+    elif fetched.is_new and not fetched.is_left_unprepared:
         done += ", not verified"
+    if left:
+        titles = ", ".join(request.full_title for request in left)
+        done += (
+            f"; {titles} was fetched at an earlier commit of the same branch, and is not found "
+            "there any more: run precache.py for it again as well"
+        )
     return dataclasses.replace(outcome, reason=done)
 
 
@@ -195,11 +251,20 @@ def _owner(folder: pathlib.Path) -> str:
         return "somebody else"
 
 
+def _failed(outcome: Outcome, error: Exception) -> Outcome:
+    """Returns what became of a request that failed."""
+    # What was asked for cannot be had; all else may be another time.
+    may_pass = not isinstance(error, (errors.InputError, ValueError))
+    return dataclasses.replace(outcome, is_good=False, reason=_reason_of(error), may_go_on=may_pass)
+
+
 def _reason_of(error: Exception) -> str:
     """Returns why an artefact is not there: found, wanted, what to do."""
-    if not isinstance(error, OSError):
-        return str(error)
-    if error.errno in _FULL:
+    from code_t5.hf_artifacts.fetching import hub_errors
+
+    if isinstance(error, errors.CodeT5Error):
+        return hub_errors.without_tokens(str(error))
+    if isinstance(error, OSError) and error.errno in hub_errors.FULL_DISK:
         where = f" while writing {error.filename}" if error.filename else ""
         return (
             f"no space left on the device{where}; wanted room for it; free some or choose another "
@@ -210,4 +275,4 @@ def _reason_of(error: Exception) -> str:
             f"no permission for {error.filename}; wanted to read and write it; change its "
             "permissions, or choose another --cache_dir"
         )
-    return library_errors.one_line(error)
+    return hub_errors.without_tokens(library_errors.one_line(error))

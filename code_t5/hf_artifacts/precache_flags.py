@@ -68,13 +68,8 @@ def read_flags(values: flags.FlagValues = flags.FLAGS) -> PrecacheConfig:
             "nothing is left to fetch; wanted at least one of CoNLL-2003, WikiANN and the models; "
             "leave one of --no_conll2003, --no_wikiann and --no_models out, or give --spec"
         )
-    named = given["cache_dir"]
-    if named == "":
-        raise errors.InputError(
-            "--cache_dir is empty; wanted a directory; name one, or leave the flag out"
-        )
     return PrecacheConfig(
-        root=cache_root.default_root() if named is None else cache_root.CacheRoot(named),
+        root=cache_root.root_of_flag(given["cache_dir"]),
         requests=tuple(chosen),
         verifies=not given["no_verify"],
         is_dry_run=given["dry_run"],

@@ -33,6 +33,7 @@ class Outcome:
       num_files: Files wanted.
       size_bytes: Of these.
       present_bytes: Of these, what was here before.
+      may_go_on: Of one that failed: whether it may do better the next time.
     """
 
     request: ArtefactRequest
@@ -42,6 +43,7 @@ class Outcome:
     num_files: int = 0
     size_bytes: int = 0
     present_bytes: int = 0
+    may_go_on: bool = False
 
 
 def size_text(size_bytes: int) -> str:
@@ -107,11 +109,14 @@ def describe_wanted(outcomes: Sequence[Outcome], *, root: CacheRoot) -> list[str
         for outcome in outcomes
     ]
     total = sum(outcome.size_bytes for outcome in outcomes)
+    data_sets = [one.request.prepare for one in outcomes if one.request.kind == "dataset"]
+    prepared = "; data sets are prepared as well, which takes about as much again"
+    prepared = prepared if any(data_sets) else ""
+    prepared += " (but not those with prepare: false)" if len(set(data_sets)) == 2 else ""
     return [
         *table(_WANTED, rows),
         f"{size_text(total)} in all, {size_text(_missing_bytes(outcomes))} of it to fetch; "
-        f"{size_text(free_bytes(root))} free at {root.path}; data sets are prepared as well, which "
-        "takes about as much again",
+        f"{size_text(free_bytes(root))} free at {root.path}{prepared}",
     ]
 
 
@@ -133,15 +138,24 @@ def describe_done(outcomes: Sequence[Outcome], *, root: CacheRoot) -> list[str]:
         )
         for outcome in outcomes
     ]
-    num_failed = sum(not outcome.is_good for outcome in outcomes)
-    if num_failed:
-        last = (
-            f"{num_failed} of {len(outcomes)} are not ready; run the same command again: it goes on"
-        )
+    failed = [outcome for outcome in outcomes if not outcome.is_good]
+    if failed:
+        kept = "; the others are there" if len(failed) < len(outcomes) else ""
+        last = f"{len(failed)} of {len(outcomes)} are not ready; {_todo(failed)}{kept}"
     else:
         path = shlex.quote(str(root.env_path))
         last = f"all {len(outcomes)} are there; for a job: source {path}"
     return [*table(_DONE, rows), last]
+
+
+def _todo(failed: Sequence[Outcome]) -> str:
+    num_passing = sum(outcome.may_go_on for outcome in failed)
+    if num_passing == len(failed):
+        return "run the same command again: it goes on"
+    mend = "do what their reasons say"
+    if num_passing:
+        mend += f" ({num_passing} may be ready if the same command is run again)"
+    return mend
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

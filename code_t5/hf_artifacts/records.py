@@ -73,6 +73,8 @@ class ArtefactRecord:
       prepared: Of a data set: what was prepared of it.
       versions: Of the libraries that fetched and prepared it.
       is_proved: Whether it was loaded without a network since.
+      others: The paths of the files of this commit that were not asked for; None if that is not
+        known. With `files` they are all that the repository has.
     """
 
     request: ArtefactRequest
@@ -82,6 +84,7 @@ class ArtefactRecord:
     prepared: tuple[PreparedConfig, ...] = ()
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     is_proved: bool = False
+    others: tuple[str, ...] | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -157,6 +160,11 @@ def read_record(folder: pathlib.Path) -> ArtefactRecord:
     Raises:
       ArtifactError: It is not there, damaged, of another format, or names paths that leave.
     """
+    if manifest.is_complete(folder) and not manifest.is_readable(folder):
+        raise errors.ArtifactError(
+            f"{folder} is not whole: its {manifest.MANIFEST_NAME} is no JSON object of at most "
+            "16 MiB; wanted the record that precache.py wrote; remove it and run precache.py again"
+        )
     fields = manifest.read_manifest(folder, format_name=FORMAT_NAME, format_version=FORMAT_VERSION)
     manifest.check_manifest(folder)
     try:
@@ -168,8 +176,9 @@ def read_record(folder: pathlib.Path) -> ArtefactRecord:
             prepared=tuple(_read_prepared(config) for config in fields["prepared"]),
             versions=dict(fields["versions"]),
             is_proved=fields.get("is_proved") is True,
+            others=_read_others(fields.get("others")),
         )
-        paths = [record.request.name, record.repository, *record.files]
+        paths = [record.request.name, record.repository, *record.files, *(record.others or ())]
         paths += [config.arrow_dir for config in record.prepared]
         paths += [path for config in record.prepared for path in config.files]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -203,6 +212,19 @@ def list_records(root: CacheRoot) -> Iterator[tuple[pathlib.Path, ArtefactRecord
 
 def _read_files(fields: Mapping[str, Any]) -> dict[str, StoredFile]:
     return {str(path): _read_file(file) for path, file in fields.items()}
+
+
+def _read_others(fields: Any) -> tuple[str, ...] | None:
+    """Returns paths of files that were not asked for; None where a record does not name them.
+
+    Raises:
+      TypeError: They are no list.
+    """
+    if fields is None:
+        return None
+    if not isinstance(fields, list):
+        raise TypeError("others are no list")
+    return tuple(str(path) for path in fields)
 
 
 def _read_file(fields: Mapping[str, Any]) -> StoredFile:

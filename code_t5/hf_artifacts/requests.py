@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Union
 
 from code_t5.storage import fingerprints
@@ -22,6 +22,8 @@ _REVISION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@+=#/-]*")
 _MAX_NAME_LENGTH = 96
 _MAX_REVISION_LENGTH = 200
 _MAX_SHOWN = 120
+# What a title says beside the name and the configurations.
+_CHOSEN = ("data_dir", "data_files", "patterns", "ignore_patterns")
 
 DataFiles = Union[str, tuple[str, ...], Mapping[str, Union[str, tuple[str, ...]]], None]
 
@@ -40,6 +42,7 @@ class ArtefactRequest:
       configs: Of a data set: its configurations that are prepared; empty for the only one, or all.
       data_dir: Of a data set: a folder in it.
       data_files: Of a data set: files in it, by split or not.
+      prepare: Of a data set: whether Arrow files are made of it, beside the files themselves.
     """
 
     kind: str
@@ -50,6 +53,7 @@ class ArtefactRequest:
     configs: tuple[str, ...] = ()
     data_dir: str | None = None
     data_files: DataFiles = None
+    prepare: bool = True
 
     @property
     def repository_type(self) -> str:
@@ -60,11 +64,26 @@ class ArtefactRequest:
     def where(self) -> str:
         """The request, for messages."""
         revision = f" at {self.revision}" if self.revision else ""
-        return f"the {self.kind} {self.title}{revision}"
+        return f"the {self.kind} {self._name_and_configs}{revision}"
 
     @property
     def title(self) -> str:
-        """The name, with the configurations of a data set: `wikiann (en)`."""
+        """The request in a table: `wikiann (en)`, `acme/reviews [data_dir en]`.
+
+        Requests of one revision with the same title want the same.
+        """
+        named = {name: getattr(self, name) for name in _CHOSEN}
+        chosen = [f"{name} {_listed(value)}" for name, value in named.items() if value]
+        chosen += [] if self.prepare else ["not prepared"]
+        return self._name_and_configs + (f" [{'; '.join(chosen)}]" if chosen else "")
+
+    @property
+    def full_title(self) -> str:
+        """The title, with the revision where one was asked for."""
+        return f"{self.title} at {self.revision}" if self.revision else self.title
+
+    @property
+    def _name_and_configs(self) -> str:
         return self.name + (f" ({', '.join(self.configs)})" if self.configs else "")
 
     def as_json(self) -> dict[str, Any]:
@@ -77,6 +96,9 @@ class ArtefactRequest:
             fields["data_files"] = files
         elif isinstance(self.data_files, tuple):
             fields["data_files"] = list(self.data_files)
+        if self.prepare:
+            # Requests of before there was a choice keep their slugs.
+            del fields["prepare"]
         return fields
 
     @property
@@ -112,6 +134,28 @@ def request_from_json(fields: Mapping[str, Any]) -> ArtefactRequest:
     return request
 
 
+def read_data_files(entries: Sequence[str] | None) -> DataFiles:
+    """Returns files as a command line lists them.
+
+    Args:
+      entries: Files, or `SPLIT=FILE` each; None or none for no choice of files.
+
+    >>> read_data_files(["train=a.jsonl", "test=b.jsonl", "train=c.jsonl"])
+    {'train': ('a.jsonl', 'c.jsonl'), 'test': ('b.jsonl',)}
+    >>> read_data_files(["=a.jsonl"])
+    ('=a.jsonl',)
+    """
+    if not entries:
+        return None
+    named = [entry.partition("=") for entry in entries]
+    if not all(split and equals for split, equals, _ in named):
+        return tuple(entries)
+    return {
+        split: tuple(file for name, _, file in named if name == split)
+        for split in dict.fromkeys(name for name, _, _ in named)
+    }
+
+
 def metric_repository(name: str) -> str:
     """Returns where a metric lies that `evaluate` knows by a short name.
 
@@ -138,6 +182,9 @@ def find_fault(request: ArtefactRequest) -> str:
     if request.kind not in KINDS:
         return f"its kind is {_shown(request.kind)}; wanted {', '.join(KINDS)}; choose one"
     name, revision = request.name, request.revision
+    if not isinstance(request.prepare, bool) or not (request.prepare or request.kind == "dataset"):
+        shown = _shown(request.prepare)
+        return f"its prepare is {shown}; wanted true, or false for a data set; remove it"
     fits = isinstance(name, str) and len(name) <= _MAX_NAME_LENGTH and _NAME.fullmatch(name)
     if not fits or ".." in name or "--" in name:
         shown = _shown(name)
@@ -155,6 +202,13 @@ def find_fault(request: ArtefactRequest) -> str:
         if ".." in path.split("/"):
             return f"it names the path {_shown(path)}; wanted one in the repository; correct it"
     return ""
+
+
+def _listed(value: Any) -> str:
+    """Returns data files, or other texts, as they are written in a table."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_listed(paths)}" for name, paths in value.items())
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def _shown(value: object) -> str:

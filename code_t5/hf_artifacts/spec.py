@@ -6,6 +6,7 @@
     datasets:
       - {name: conll2003, revision: refs/convert/parquet}
       - {name: wikiann, configs: [en, de]}
+      - {name: imagenet-1k, prepare: false}
     metrics:
       - accuracy
 
@@ -29,7 +30,7 @@ LISTS = {"models": "model", "datasets": "dataset", "metrics": "metric"}
 _FOR_ALL = ("name", "revision", "patterns", "ignore_patterns")
 KEYS = {
     "model": _FOR_ALL,
-    "dataset": (*_FOR_ALL, "configs", "data_dir", "data_files"),
+    "dataset": (*_FOR_ALL, "configs", "data_dir", "data_files", "prepare"),
     "metric": _FOR_ALL,
 }
 _OF_WORDS = ("patterns", "ignore_patterns", "configs")
@@ -162,8 +163,9 @@ def _check_keys(given: dict[Any, Any], *, known: Collection[str], where: str) ->
         if key not in known:
             likely = difflib.get_close_matches(str(key), known, n=1)
             todo = f"did you mean {likely[0]}?" if likely else "remove it"
+            shown = _shown(key).removeprefix("text ")
             raise errors.InputError(
-                f"{where} has the key {_shown(key)}; wanted {', '.join(known)}; {todo}"
+                f"{where} has the key {shown}; wanted {', '.join(known)}; {todo}"
             )
 
 
@@ -193,6 +195,8 @@ def _read_entry(entry: object, *, kind: str, where: str) -> ArtefactRequest:
             read[key] = _read_data_files(value, where=named)
         elif key in _OF_WORDS:
             read[key] = tuple(_read_words(value, key=key, where=named))
+        elif key == "prepare":
+            read[key] = _read_yes_or_no(value, key=key, where=named)
         else:
             read[key] = _read_text(value, key=key, where=named)
     if kind == "metric":
@@ -202,6 +206,19 @@ def _read_entry(entry: object, *, kind: str, where: str) -> ArtefactRequest:
     if wrong:
         raise errors.InputError(f"{named}: {wrong}")
     return request
+
+
+def _read_yes_or_no(value: object, *, key: str, where: str) -> bool:
+    """Returns a yes or a no.
+
+    Raises:
+      InputError: It is something else.
+    """
+    if isinstance(value, bool):
+        return value
+    raise errors.InputError(
+        f"{where}: {key} is {_shown(value)}; wanted true or false; write one of them"
+    )
 
 
 def _todo(value: object) -> str:

@@ -77,6 +77,15 @@ def is_complete(artifact_dir: PathLike) -> bool:
     return (folder / COMPLETED_NAME).is_file() and (folder / MANIFEST_NAME).is_file()
 
 
+def is_readable(artifact_dir: PathLike) -> bool:
+    """Says whether the manifest is a JSON object of no more than 16 MiB, of whatever format.
+
+    Args:
+      artifact_dir: The artefact's directory.
+    """
+    return bool(_load_object(pathlib.Path(artifact_dir) / MANIFEST_NAME))
+
+
 def _load_object(path: pathlib.Path) -> dict[str, Any]:
     """Returns the JSON object in `path`, or {} if it holds anything else."""
     try:

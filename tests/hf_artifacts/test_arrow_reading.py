@@ -11,7 +11,8 @@ import plain_caches
 import pytest
 
 from code_t5.hf_artifacts import load_dataset
-from code_t5.hf_artifacts.loading import NotCachedError, find_dataset, load
+from code_t5.hf_artifacts.loading import load
+from code_t5.hf_artifacts.loading.load import NotCachedError, find_dataset
 
 NAME = "acme/rows"
 COMMIT = "c0ffee" + 34 * "0"

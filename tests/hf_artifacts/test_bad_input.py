@@ -19,9 +19,8 @@ import pytest
 
 _TOKEN = "hf_SecretThatNobodyMaySee0123456789"
 _WRONG_TOKEN = "hf_AnotherSecretThatNobodyMaySee98"
-_PLAIN, _TWO, _MODEL = "tests/plain", "tests/two", "tests/model"
+_PLAIN, _TWO, _MODEL = hf_programs.PLAIN, hf_programs.TWO, hf_programs.MODEL
 _CLOSED = "tests/closed"
-_BLOB_BYTES = 3_000_000
 # huggingface_hub writes pieces of 10 MB: of less, nothing is kept.
 _BIG, _BIG_BYTES = "tests/big", 24_000_000
 
@@ -30,10 +29,7 @@ _BIG, _BIG_BYTES = "tests/big", 24_000_000
 def hub():
     """A Hub with two data sets, a model of 3 MB, and a gated data set."""
     with fake_hub.serve() as made:
-        made.add("dataset", _PLAIN, hf_programs.dataset_files(padding=200))
-        made.add("dataset", _TWO, hf_programs.dataset_files("first", "second"))
-        weights = os.urandom(_BLOB_BYTES)
-        made.add("model", _MODEL, {"config.json": "{}", "model.safetensors": weights})
+        hf_programs.add_repositories(made)
         made.add("dataset", _CLOSED, hf_programs.dataset_files(), token=_TOKEN)
         yield made
 
@@ -46,11 +42,7 @@ def _without_faults(hub):
 
 @pytest.fixture(scope="module")
 def _filled(hub, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("filled")
-    spec = hf_programs.write_spec(folder, models=[_MODEL], datasets=[_PLAIN, _TWO])
-    ran = hf_programs.precache(hub, folder / "root", spec=spec)
-    assert ran.status == 0, ran.all
-    return folder / "root"
+    return hf_programs.fill_root(hub, tmp_path_factory.mktemp("filled"))
 
 
 @pytest.fixture

@@ -40,6 +40,13 @@ def _run_fenced(environment, cwd, *words: str) -> subprocess.CompletedProcess[st
     )
 
 
+def test_an_output_directory_with_a_name_too_long_is_one_line(offline, tmp_path):
+    long = str(tmp_path / ("a" * 300))
+    ran = _run(offline, tmp_path, "--dataset=wikiann", "--config=en", f"--output_dir={long}")
+    assert "cannot be a directory (File name too long); wanted a path" in _error(ran)
+    assert "--output_dir" in _error(ran)
+
+
 def _error(ran: subprocess.CompletedProcess[str]) -> str:
     """Returns the one line that a program said when it refused."""
     assert ran.returncode == 1, ran.stdout + ran.stderr[-2000:]
@@ -68,6 +75,8 @@ def test_the_issues_command_builds_offline_what_was_fetched_ahead(offline, tmp_p
     wanted = hub_artefacts.wikiann_rows("en", "train")
     assert read["train"]["tokens"][:] == wanted["tokens"]
     assert read["train"]["ner_tags"][:] == wanted["ner_tags"]
+    fields = json.loads((tmp_path / "data/wikiann--en/manifest.json").read_text())
+    assert fields["repository"] == hub_artefacts.WIKIANN
     again = _run_fenced(offline, tmp_path, *words)
     assert again.stdout.splitlines()[0].endswith(": there already, as written")
 
@@ -128,7 +137,7 @@ def test_pictures_are_kept_whole(offline, tmp_path):
 
 def test_two_configurations_and_none_named_are_listed(offline, tmp_path):
     told = _error(_run(offline, tmp_path, "--dataset", "wikiann"))
-    assert "de, en" in told and "--config=NAME" in told
+    assert "de, en" in told and told.endswith("wanted one; add --config=de")
     assert not (tmp_path / "data").exists()
 
 

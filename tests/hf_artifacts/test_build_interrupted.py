@@ -8,7 +8,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import small_local_rows
@@ -179,7 +178,5 @@ def test_who_waits_too_long_is_told_so(source, how):
     name = BuiltRequest(source, "default").folder_name
     options = BuildOptions(output_dir=how.output_dir, wait_minutes=0.001)
     with job_locks.job_lock(how.output_dir / f".{name}.lock", purpose="a test"):
-        started = time.monotonic()
         with pytest.raises(errors.BusyError, match="a test"):
             build.build_dataset(BuiltRequest(source), options=options)
-        assert time.monotonic() - started < 60

@@ -62,6 +62,12 @@ def test_flags_that_do_not_fit_are_refused(words, told):
         _request(*words)
 
 
+def test_nobody_waits_for_less_than_no_time():
+    with pytest.raises(flags.IllegalFlagValueError, match="lower_bound|non-negative"):
+        _request("--dataset=a", "--wait_minutes=-3")
+    assert build_flags.read_flags(_parsed("--dataset=a", "--wait_minutes=0"))[2].wait_minutes == 0
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -88,7 +94,7 @@ def test_the_libraries_are_pointed_at_the_cache_that_is_named(tmp_path):
     assert environment == {
         "HF_HOME": str(tmp_path), "HF_HUB_CACHE": f"{tmp_path}/hub", "HF_HUB_OFFLINE": "1",
         "HF_DATASETS_CACHE": f"{tmp_path}/datasets",
-        "TRANSFORMERS_CACHE": f"{tmp_path}/transformers",
+        "TRANSFORMERS_CACHE": f"{tmp_path}/transformers", "HF_MODULES_CACHE": f"{tmp_path}/modules",
     }  # fmt: skip
 
 

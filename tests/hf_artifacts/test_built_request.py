@@ -93,7 +93,9 @@ def test_there_is_no_name_without_a_configuration():
     ("request_", "told"),
     [
         (BuiltRequest(""), "the data set's name is ''"),
-        (BuiltRequest("a", subset=1.5), "subset is 1.5; wanted a share of the rows from 0 to 1"),
+        (BuiltRequest("a", subset=1.5), "subset is 1.5; wanted a share of the rows, a num"),
+        (BuiltRequest("a", subset="0.1"), "subset is '0.1'; wanted .* a number from 0 to 1"),
+        (BuiltRequest("a", seed="7"), "the seed is '7'; wanted a whole number"),
         (BuiltRequest("a", subset=-0.1), "subset is -0.1"),
         (BuiltRequest("a", subset=float("nan")), "subset is nan"),
         (BuiltRequest("a", tokenizing=TokenizingOptions("t", padding="max_length")), "no max_len"),

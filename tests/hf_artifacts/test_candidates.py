@@ -12,7 +12,8 @@ from code_t5.hf_artifacts import load_dataset
 from code_t5.hf_artifacts.built import built_record
 from code_t5.hf_artifacts.built.built_record import BuiltDataset, BuiltFile, BuiltSplit
 from code_t5.hf_artifacts.built.built_request import BuiltRequest
-from code_t5.hf_artifacts.loading import NotCachedError, find_dataset, load
+from code_t5.hf_artifacts.loading import load
+from code_t5.hf_artifacts.loading.load import NotCachedError, find_dataset
 from code_t5.storage import fingerprints
 
 NAME = "acme/rows"
@@ -52,6 +53,17 @@ def test_what_was_built_is_read_where_nothing_is_cached(tmp_path):
     assert list(some["text"]) == ["b"]
     with pytest.raises(NotCachedError, match="has no test, only train"):
         load_dataset(NAME, split="test", cache_dir=tmp_path / "cache")
+
+
+def test_what_was_built_by_one_name_is_read_by_another(tmp_path):
+    target = _build(tmp_path, texts=("a", "b"))
+    link = tmp_path / "cache" / "hub" / "datasets--acme--older"
+    link.parent.mkdir(parents=True)
+    (link.parent / "datasets--acme--rows").mkdir()
+    link.symlink_to("datasets--acme--rows")
+    assert find_dataset("acme/older", cache_dir=tmp_path / "cache").directory.resolve() == target
+    with pytest.raises(NotCachedError, match="nothing built of acme/other"):
+        load_dataset("acme/other", cache_dir=tmp_path / "cache")
 
 
 def test_the_cache_goes_before_what_was_built(tmp_path):

@@ -40,8 +40,9 @@ def _check(*arguments):
 
 
 def _listed(folder):
+    # `datasets` makes locks while it reads; that they came and went is all that folders may tell.
     return {
-        path.relative_to(folder).as_posix(): path.lstat().st_mtime_ns
+        path.relative_to(folder).as_posix(): 0 if path.is_dir() else path.lstat().st_mtime_ns
         for part in ("hub", "datasets", "artifacts", "transformers")
         for path in (folder / part).rglob("*")
     }
@@ -65,19 +66,21 @@ def test_everything_that_precache_fetched_is_whole_and_loads(checked):
         ("conll2003", "refs/convert/parquet"), ("wikiann", None), ("imagenet-1k", None),
         (hub_artefacts.MINILM, None), (hub_artefacts.CHAT, None), ("acme/reviews", "v1"),
     } <= set(told)  # fmt: skip
-    assert all(row["is_recorded"] for row in rows)
+    assert all(row["is_recorded"] and row["is_proved"] for row in rows)
     assert (checked["is_good"], checked["fence"]) == (True, "seccomp")
+    assert (checked["is_hashed"], checked["is_loaded"]) == (True, True)
 
 
 def test_the_json_has_the_fields_that_are_documented(checked):
     assert (checked["format_name"], checked["format_version"]) == ("code_t5_hf_check", 1)
     assert sorted(checked) == [
         "artefacts", "cache_dir", "fence", "findings", "format_name", "format_version", "is_good",
+        "is_hashed", "is_loaded",
     ]  # fmt: skip
     for row in checked["artefacts"]:
         assert sorted(row) == [
-            "commit", "is_good", "is_recorded", "key", "kind", "loads", "name", "parts", "reason",
-            "request", "revision", "size_bytes", "whole",
+            "commit", "is_good", "is_proved", "is_recorded", "key", "kind", "loads", "name",
+            "parts", "prepared_bytes", "reason", "request", "revision", "size_bytes", "whole",
         ]  # fmt: skip
         assert sorted(row["request"]) == [
             "configs", "data_dir", "data_files", "ignore_patterns", "kind", "name", "patterns",
@@ -190,7 +193,71 @@ def test_what_nothing_can_be_compared_with_is_not_said_to_be_whole(root):
 
 def test_without_hashing_nothing_is_said_to_be_whole(root):
     config = CheckConfig(is_loading=False, is_hashing=False)
-    assert {row.whole for row in report.check_root(root, config).rows} == {"-"}
+    found = report.check_root(root, config)
+    assert {row.whole for row in found.rows} == {"-"}
+    assert report_text.describe(found)[-1] == (
+        f"{root.path}: names and sizes are right; nothing was read or loaded"
+    )
+
+
+def _summary(root, **fields):
+    return report_text.describe(report.check_root(root, CheckConfig(**fields)))[-1]
+
+
+def test_the_last_line_says_what_was_not_done(root, filled_root):
+    shutil.rmtree(root.hub_dir / "models--org--other")
+    assert _summary(root, is_loading=False) == f"{root.path}: all is whole; nothing was loaded"
+    filled = CacheRoot(filled_root)
+    only = {"names": ("acme/tiny-t5",)}
+    assert _summary(filled, **only) == (
+        f"{filled_root}: all is good; loaded behind a fence (seccomp)"
+    )
+    assert _summary(filled, **only, is_hashing=False) == (
+        f"{filled_root}: names and sizes are right, and all loads; no content was hashed; loaded "
+        "behind a fence (seccomp)"
+    )
+    (root.hub_dir / "models--org--name" / "snapshots" / COMMIT / "README.md").write_text("own")
+    shutil.rmtree(root.artifacts_dir)
+    assert _summary(root, is_loading=False) == (
+        f"{root.path}: what could be checked is whole; nothing was loaded (1 of 1 artefacts only "
+        "in part)"
+    )
+
+
+def test_a_record_that_was_not_proved_is_said_to_be_so(root):
+    row = report.check_root(root, NOT_LOADED).rows[0]
+    assert (row.is_proved, row.reason) == (False, "not proved yet")
+    hub_cache_files.put_record(root, MODEL, FILES, is_proved=True)
+    row = report.check_root(root, NOT_LOADED).rows[0]
+    assert (row.is_proved, row.reason) == (True, "")
+
+
+def test_sizes_of_the_hubs_files_and_of_what_was_prepared_are_told_apart(tmp_path):
+    root, request = CacheRoot(tmp_path), ArtefactRequest("dataset", "words")
+    files, arrow_files = {"a.parquet": 3000 * b"a"}, {"words-train.arrow": 5000 * b"b"}
+    hub_cache_files.put_repository(root, "datasets--words", files)
+    hub_cache_files.put_record(root, request, files, arrow_files=arrow_files, is_proved=True)
+    found = report.check_root(root, NOT_LOADED)
+    assert [(row.size_bytes, row.prepared_bytes) for row in found.rows] == [(3000, 5000)]
+    head, row = report_text.describe(found)[:2]
+    assert head.split() == [
+        "kind", "name", "commit", "size", "prepared", "whole", "loads", "reason",
+    ]  # fmt: skip
+    assert row.split() == ["dataset", "words", COMMIT[:12], "3.0", "kB", "5.0", "kB", "yes", "-"]
+
+
+def test_half_of_a_models_files_without_a_record_is_a_no(copied_root):
+    root = CacheRoot(copied_root)
+    (record,) = (path for path in root.artifacts_dir.glob("models--acme--tiny-t5--*"))
+    for path in (root.hub_dir / "models--acme--tiny-t5" / "snapshots").glob("*/*"):
+        if path.name in ("model.safetensors", "generation_config.json"):
+            path.unlink()
+    shutil.rmtree(record)
+    done = _check(f"--cache_dir={copied_root}", "--only", "acme/tiny-t5", "--json")
+    assert done.returncode == 1
+    (row,) = json.loads(done.stdout)["artefacts"]
+    assert (row["whole"], row["loads"], row["is_recorded"]) == ("yes", "no", False)
+    assert row["reason"].startswith("not recorded; weights: no weights are here; wanted those")
 
 
 def test_names_that_would_command_the_terminal_are_made_visible(root):

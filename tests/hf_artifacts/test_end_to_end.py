@@ -104,6 +104,28 @@ def test_jobs_ran_one_after_the_other(ran):
     assert f"--dependency=afterok:{first['number']}" in second["options"]
 
 
+def test_the_command_in_an_error_mends_it_and_touches_no_file_of_the_user(hub, tmp_path):
+    root, work = tmp_path / "a cache", tmp_path / "work"
+    work.mkdir()
+    (work / "scripts").symlink_to(ROOT / "scripts")
+    (work / "artefacts.yaml").write_text("of the user")
+    request = asked(hub_artefacts.REVIEWS, revision="v2", data_dir="de")
+    environment = CacheRoot(root).environment(is_offline=True)
+    (refused,) = load_with("code_t5.hf_artifacts", [request], environment=environment)
+    command = refused.error.partition("where there is a network run: ")[2]
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=work, capture_output=True, text=True, check=False,
+        env={**hub.environment(tmp_path / "home"), "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert sorted(path.name for path in work.iterdir()) == ["artefacts.yaml", "scripts"]
+    assert (work / "artefacts.yaml").read_text() == "of the user"
+    (found,) = load_with(
+        "code_t5.hf_artifacts", [request], environment=environment, restrict=FENCED
+    )
+    assert found.rows == {"train": hub_artefacts.REVIEWS_SIZES["de/a.jsonl"]}
+
+
 def test_everything_loads_when_the_hub_is_gone_and_the_cache_lies_elsewhere(ran):
     _, work, root = ran
     moved = root.rename(root.parent / "moved here")

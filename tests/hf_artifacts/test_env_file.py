@@ -44,6 +44,7 @@ def _wanted(path: pathlib.Path, *, offline: str = "1") -> dict[str, str]:
         "HF_HUB_CACHE": f"{path}/hub",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_OFFLINE": offline,
+        "HF_MODULES_CACHE": f"{path}/modules",
         "TRANSFORMERS_CACHE": f"{path}/transformers",
         "TRANSFORMERS_OFFLINE": offline,
     }

@@ -87,6 +87,17 @@ def ours(plain_home):
     return dict(zip(_ASKED_OFFLINE, found))
 
 
+@pytest.fixture(scope="module")
+def recorded(filled_root):
+    """What ours makes offline of requests for chosen files, where `precache.py` fetched them."""
+    names = ("reviews of files", "reviews of a folder", "reviews, early", "tag", "no such tag")
+    chosen = [(path, dict(options)) for path, options in map(_ASKED_OFFLINE.get, names)]
+    for _, options in chosen[:2]:
+        options["revision"] = "v2"
+    found = load_with(OURS, chosen, environment=_offline(filled_root), restrict=FENCED)
+    return dict(zip(names, found))
+
+
 def test_cached_data_set_is_not_found_under_the_name_that_the_hub_has_now(plain, ours, filled_root):
     """datasets#4760, #3547: the Hub renames, and what was fetched has the old name."""
     assert plain["entities"].rows == hub_artefacts.CONLL2003_SIZES
@@ -114,43 +125,92 @@ def test_what_hf_download_fetched_is_not_found_by_load_dataset(plain, ours):
         ("reviews, early", 9, "reviews-2024.jsonl says 0"),
     ],
 )
-def test_chosen_files_are_not_found_offline(plain, ours, choice, rows, first):
+def test_chosen_files_are_not_found_offline(plain, recorded, choice, rows, first):
     """datasets#6837, #7551, #6609: online the name of the cache is made of other things."""
     assert "Couldn't find cache for acme/reviews" in plain[choice].error
-    assert (ours[choice].rows, first in ours[choice].first) == ({"train": rows}, True)
+    found = recorded[choice]
+    assert (found.rows, first in found.first) == ({"train": rows}, True), found.error
 
 
-def test_revision_is_ignored_offline(plain, ours):
+def test_nobody_knows_which_files_a_pattern_left_on_the_hub(plain, ours):
+    """Beside datasets#6837: a cache that the plain library filled does not say what it lacks."""
+    # All of v1 was fetched by a pattern; it might as well have been one of two files.
+    assert not plain["reviews, early"].rows
+    assert not ours["reviews, early"].rows
+    assert "--spec /dev/stdin" in ours["reviews, early"].error
+
+
+def test_revision_is_ignored_offline(plain, ours, recorded):
     """Beside datasets#6837: what was asked for by a tag is answered with the newest there is."""
     newest = sum(hub_artefacts.REVIEWS_SIZES.values())
     assert plain["tag"].rows == {"the only one": newest}
     assert plain["no such tag"].rows == {"train": newest}
-    assert ours["tag"].rows == {"the only one": hub_artefacts.REVIEWS_SIZES["reviews-2024.jsonl"]}
+    early = {"the only one": hub_artefacts.REVIEWS_SIZES["reviews-2024.jsonl"]}
+    assert recorded["tag"].rows == early
     assert "nothing here says which commit v9 is" in ours["no such tag"].error
 
 
-def test_several_configurations_are_cached(plain, ours):
+def test_several_configurations_are_cached(plain_home, plain, ours, recorded):
     """datasets#7359: those of chosen files go by hashes that nobody knows."""
     assert "default-" in plain["reviews of files"].error
-    assert ours["reviews of files"].rows == {"train": 15}
+    assert recorded["reviews of files"].rows == {"train": 15}
     assert ours["reviews"].rows == plain["reviews"].rows == {"train": 22}
     assert "de, en" in plain["none named"].error
     assert "there are de, en" in ours["none named"].error
     assert "call load_dataset('wikiann', 'de')" in ours["none named"].error
+    check = ("check_hf_cache.py", f"--cache_dir={plain_home}", "--dataset=wikiann")
+    refused = run_script(*check, environment=_offline(plain_home))
+    assert refused.stderr.rstrip().endswith("there are de, en; wanted one; add --config=de")
+
+
+def _at_once(library, request, *, environment, restrict=""):
+    """Returns what three processes made of one request at the same time."""
+
+    def load(_):
+        return load_with(library, [request], environment=environment, restrict=restrict)[0]
+
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        return [(found.rows, found.error) for found in pool.map(load, range(3))]
 
 
 def test_many_processes_open_what_was_never_prepared(plain_home, plain):
-    """datasets#3447: offline, processes of a node prepare the same data at once."""
-    # The plain library opens no snapshot offline, be it one process or many.
-    assert not plain["images"].rows
+    """datasets#3447: offline, processes of a node prepare the same data at once.
 
-    def load(_):
-        request = asked("imagenet-1k", split="train")
-        (found,) = load_with(OURS, [request], environment=_offline(plain_home), restrict=FENCED)
-        return found.rows, found.error
+    The plain library no longer fails on a folder: three processes prepare it, and wait for each
+    other. By the name of the repository it opens none of these files, be it one process or many.
+    """
+    environment, wanted = _offline(plain_home), [({"the only one": 53}, "")] * 3
+    assert "Couldn't reach 'imagenet-1k' on the Hub" in plain["images"].error
+    (snapshot,) = plain_home.glob("hub/datasets--*imagenet-1k/snapshots/*")
+    assert _at_once(PLAIN, asked(str(snapshot), split="train"), environment=environment) == wanted
+    request = asked("imagenet-1k", split="train")
+    assert _at_once(OURS, request, environment=environment, restrict=FENCED) == wanted
 
-    with concurrent.futures.ThreadPoolExecutor(3) as pool:
-        assert list(pool.map(load, range(3))) == [({"the only one": 53}, "")] * 3
+
+def test_jobs_fetch_the_same_at_once_into_one_cache(tmp_path):
+    """datasets#2187, #5412, cruijff_kit#316: what one job writes, another takes for whole.
+
+    The plain library no longer fails: three jobs, of which each finds the others' files half
+    fetched, read all rows, and each file is fetched once. So it is with ours.
+    """
+    root, sizes = tmp_path / "cache", hub_artefacts.WIKIANN_SIZES["en"]
+    with fake_hub.serve() as hub:
+        hub_artefacts.add_wikiann(hub)
+        hub.delay("/lfs/", seconds=0.5, times=99)
+        environment = hub.environment(tmp_path / "home")
+        plainly = _at_once(PLAIN, asked("wikiann", "en"), environment=environment)
+        assert plainly == [(sizes, "")] * 3
+        contents = hub.paths("/lfs/", method="GET")
+        assert len(contents) == len(set(contents)) == len(sizes)
+        precache = ("precache.py", f"--cache_dir={root}", *_ONLY_WIKIANN)
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            jobs = list(pool.map(lambda _: run_script(*precache, environment=environment), "abc"))
+        assert [job.returncode for job in jobs] == [0, 0, 0], [job.stdout for job in jobs]
+        assert sorted(hub.paths("/lfs/", method="GET")) == sorted(contents * 2)
+    (found,) = load_with(
+        OURS, [asked("wikiann", "en")], environment=_offline(root), restrict=FENCED
+    )
+    assert found.rows == sizes
 
 
 _ONLY_WIKIANN = ("--no_conll2003", "--no_models", "--no_verify")
@@ -255,7 +315,11 @@ print(float(transformers.AutoModel.from_pretrained(sys.argv[1]).pooler.dense.wei
 
 
 def test_damaged_weights_are_loaded_without_a_word(copied_root):
-    """huggingface_hub#3298, #2364, #3706, transformers#12557: nothing offline compares hashes."""
+    """huggingface_hub#3298, #2364, transformers#12557: nothing that is installed compares hashes.
+
+    Later clients have `hf cache verify`, of which huggingface_hub#3706 and #4419 are; the one that
+    is pinned has no such command.
+    """
     environment = _offline(copied_root)
     (path,) = copied_root.glob("hub/models--*MiniLM*/snapshots/*/model.safetensors")
     blob = path.resolve()
@@ -265,7 +329,8 @@ def test_damaged_weights_are_loaded_without_a_word(copied_root):
     blob.write_bytes(content)
     loaded = run_python(_WEIGHTS, hub_artefacts.MINILM, environment=environment)
     assert loaded.returncode == 0 and float(loaded.stdout) > 1e10
-    assert _hf("cache", "verify", hub_artefacts.MINILM, environment=environment).returncode == 2
+    verified = _hf("cache", "verify", hub_artefacts.MINILM, environment=environment)
+    assert (verified.returncode, "invalid choice: 'verify'" in verified.stderr) == (2, True)
     checked = run_script(
         "check_hf_cache.py", f"--cache_dir={copied_root}", "--no_load", "--json",
         environment=environment,
@@ -310,9 +375,13 @@ def test_tokenizer_of_a_full_cache_calls_home(hub, filled_root, tmp_path):
     assert (done.returncode, len(hub.requests)) == (0, before), done.stderr
 
 
+# With how many times it tried to reach another machine.
 _METRIC = """
+import sys
+tries = []
+sys.addaudithook(lambda event, _: tries.append(event) if event == "socket.connect" else None)
 import evaluate
-print(evaluate.load("accuracy").compute(predictions=[1, 0], references=[1, 1]))
+print(evaluate.load("accuracy").compute(predictions=[1, 0], references=[1, 1]), len(tries))
 """
 
 
@@ -328,7 +397,23 @@ def test_metric_is_asked_of_the_hub_although_it_is_offline(hub, filled_root, tmp
     assert run_python(_METRIC, environment={**environment, **OFFLINE}).returncode == 0
     assert len(hub.paths("accuracy.py")) > before
     done = run_python(f"{FENCED}\n{_METRIC}", environment=_offline(filled_root))
-    assert done.stdout == "{'accuracy': 0.5}\n", done.stderr
+    assert done.stdout == "{'accuracy': 0.5} 0\n", done.stderr
+
+
+def test_metric_is_slow_where_no_hub_answers(filled_root, tmp_path):
+    """evaluate#315 and its kin: each load tries again and again, and waits, before it gives up.
+
+    Counted in tries: how long each of them takes is a matter of the network.
+    """
+    with fake_hub.serve() as hub:
+        hub_artefacts.fill(hub)
+        environment = hub.environment(tmp_path / "home")
+        assert run_python(_METRIC, environment=environment).returncode == 0
+    done = run_python(_METRIC, environment={**environment, **OFFLINE})
+    value, _, tries = done.stdout.rpartition(" ")
+    assert (value, int(tries) > 5) == ("{'accuracy': 0.5}", True), done.stderr
+    ours = run_python(_METRIC, environment={**environment, **_offline(filled_root)})
+    assert ours.stdout == "{'accuracy': 0.5} 0\n", ours.stderr
 
 
 def test_hub_answers_429_when_many_ranks_load_at_once(filled_root, tmp_path):

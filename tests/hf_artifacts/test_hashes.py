@@ -10,7 +10,7 @@ import hub_cache_files
 import pytest
 from hub_cache_files import COMMIT
 
-from code_t5.hf_artifacts import records
+from code_t5.hf_artifacts import content_hashes, records
 from code_t5.hf_artifacts.cache_root import CacheRoot
 from code_t5.hf_artifacts.checking import hashes
 from code_t5.hf_artifacts.checking.findings import Finding
@@ -85,7 +85,7 @@ def test_a_copy_without_links_is_whole_too(root, tmp_path):
 def test_the_hashes_of_a_content_are_sha256_and_gits(tmp_path):
     # git hash-object of the same three bytes.
     (tmp_path / "a").write_bytes(b"abc")
-    found = hashes.hash_content(tmp_path / "a", with_git=True)
+    found = content_hashes.hash_content(tmp_path / "a", with_git=True)
     assert found == (
         3,
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
@@ -140,6 +140,19 @@ def test_a_size_is_looked_at_without_hashing(root, blob):
     assert hashes.verify_root(root, is_hashing=False) == []
     os.truncate(blob, 1000)
     assert "1000 bytes" in _only(hashes.verify_root(root, is_hashing=False)).problem
+
+
+@pytest.mark.parametrize("linked", ["datasets/words/en", "datasets/words/en/words-train.arrow"])
+def test_arrow_files_to_which_a_link_out_of_the_root_leads_are_not_read(root, tmp_path, linked):
+    path = root.path / linked
+    elsewhere = shutil.move(path, tmp_path / "elsewhere")
+    path.symlink_to(elsewhere)
+    found = hashes.verify_root(root)
+    assert {f.owners for f in found} == {(DATASET.slug,)}
+    assert "datasets/words/en/words-train.arrow" in {f.path for f in found}
+    for finding in found:
+        assert finding.problem.startswith(f"leads to {elsewhere}")
+        assert finding.problem.endswith("elsewhere; remove it and fetch it again with precache")
 
 
 @pytest.mark.parametrize("removed", ["link", "content", "arrow", "repository"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,29 +11,22 @@ import fake_hub
 import hf_programs
 import pytest
 
-_PLAIN, _TWO, _MODEL, _NEW = "tests/plain", "tests/two", "tests/model", "tests/new"
-_BLOB_BYTES = 3_000_000
+_PLAIN, _TWO, _MODEL = hf_programs.PLAIN, hf_programs.TWO, hf_programs.MODEL
+_NEW = "tests/new"
 
 
 @pytest.fixture(scope="module")
 def hub():
     """A Hub with two data sets and a model of 3 MB."""
     with fake_hub.serve() as made:
-        made.add("dataset", _PLAIN, hf_programs.dataset_files(padding=200))
-        made.add("dataset", _TWO, hf_programs.dataset_files("first", "second"))
+        hf_programs.add_repositories(made)
         made.add("dataset", _NEW, hf_programs.dataset_files())
-        weights = os.urandom(_BLOB_BYTES)
-        made.add("model", _MODEL, {"config.json": "{}", "model.safetensors": weights})
         yield made
 
 
 @pytest.fixture(scope="module")
 def _filled(hub, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("filled")
-    spec = hf_programs.write_spec(folder, models=[_MODEL], datasets=[_PLAIN, _TWO])
-    ran = hf_programs.precache(hub, folder / "root", spec=spec)
-    assert ran.status == 0, ran.all
-    return folder / "root"
+    return hf_programs.fill_root(hub, tmp_path_factory.mktemp("filled"))
 
 
 @pytest.fixture

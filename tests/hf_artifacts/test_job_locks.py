@@ -138,6 +138,16 @@ def test_a_job_on_another_machine_with_a_heartbeat_is_waited_for(tmp_path, quick
     assert json.loads(path.read_text())["host"] == "node7"
 
 
+def test_a_lock_that_is_held_has_a_heartbeat(tmp_path, quick):
+    path = tmp_path / "a.lock"
+    with job_locks.job_lock(path, purpose="x"):
+        os.utime(path, (1e9, 1e9))
+        deadline = time.monotonic() + 20
+        while path.stat().st_mtime == 1e9 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert path.stat().st_mtime > 1e9
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff" * 9000, b'{"lock_id": 5}'])
 def test_a_lock_that_nobody_has_written_is_taken_after_a_while(tmp_path, quick, content):
     path = tmp_path / "a.lock"
@@ -204,4 +214,30 @@ def test_a_file_system_without_links_has_locks_as_well(tmp_path, monkeypatch):
         with pytest.raises(errors.BusyError):
             with job_locks.job_lock(path, purpose="y", wait_seconds=0):
                 pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_whose_answer_was_lost_on_the_way_is_held(tmp_path, monkeypatch):
+    link = os.link
+
+    def lose_the_answer(source, target):
+        link(source, target)
+        raise TimeoutError(110, "Connection timed out")
+
+    monkeypatch.setattr(os, "link", lose_the_answer)
+    path = tmp_path / "a.lock"
+    with job_locks.job_lock(path, purpose="x", wait_seconds=0) as lock:
+        assert not lock.has_waited
+        assert json.loads(path.read_text())["pid"] == os.getpid()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_cannot_be_made_is_no_lock(tmp_path, monkeypatch):
+    def give_no_answer(*_):
+        raise TimeoutError(110, "Connection timed out")
+
+    monkeypatch.setattr(os, "link", give_no_answer)
+    with pytest.raises(TimeoutError):
+        with job_locks.job_lock(tmp_path / "a.lock", purpose="x", wait_seconds=0):
+            pass
     assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ refuse all but loopback. What must hold for a process without a network runs in 
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import os
@@ -21,7 +22,8 @@ from offline_children import asked
 
 from code_t5 import errors
 from code_t5.hf_artifacts import load_dataset
-from code_t5.hf_artifacts.loading import NotCachedError, find_dataset, load
+from code_t5.hf_artifacts.loading import load, places
+from code_t5.hf_artifacts.loading.load import NotCachedError, find_dataset
 
 REVIEWS = hub_artefacts.REVIEWS
 
@@ -81,25 +83,33 @@ def test_the_old_name_is_found_by_the_name_it_was_cached_under(plain_home):
         link.unlink()
 
 
+_BOTH = {"train": "reviews-2024.jsonl", "test": "reviews-2025.jsonl"}
+
+
 def test_files_are_found_by_data_files_and_data_dir(plain_home):
     one = load_dataset(
         REVIEWS, data_files="reviews-2024.jsonl", revision="v2", cache_dir=plain_home
     )
     assert list(one["train"]["text"]) == _reviews("reviews-2024.jsonl")
-    both = {"train": "reviews-2024.jsonl", "test": "reviews-*.jsonl"}
-    split = load_dataset(REVIEWS, data_files=both, cache_dir=plain_home)
+    split = load_dataset(REVIEWS, data_files=_BOTH, cache_dir=plain_home)
     assert list(split["train"]["text"]) == _reviews("reviews-2024.jsonl")
-    assert list(split["test"]["text"]) == _reviews("reviews-2024.jsonl", "reviews-2025.jsonl")
+    assert list(split["test"]["text"]) == _reviews("reviews-2025.jsonl")
     folder = load_dataset(REVIEWS, data_dir="en/", cache_dir=plain_home)
     assert list(folder["train"]["text"]) == _reviews("en/a.jsonl")
 
 
 def test_data_files_are_taken_from_the_arrow_cache_that_datasets_made_of_them(plain_home):
-    both = {"train": "reviews-2024.jsonl", "test": "reviews-*.jsonl"}
-    for chosen in ({"data_files": both}, {"data_dir": "en"}):
+    for chosen in ({"data_files": _BOTH}, {"data_dir": "en"}):
         found = find_dataset(REVIEWS, cache_dir=plain_home, **chosen)
         assert found.place == load.ARROW
         assert found.directory.parts[-3].startswith("default-")
+
+
+def test_what_a_pattern_means_is_not_guessed_where_no_record_lists_the_repository(plain_home):
+    """`datasets` was asked for this very pattern here, but nothing that it left says so."""
+    both = {"train": "reviews-2024.jsonl", "test": "reviews-*.jsonl"}
+    with pytest.raises(NotCachedError, match="datasets fetched only some files of this commit"):
+        load_dataset(REVIEWS, data_files=both, cache_dir=plain_home)
 
 
 def test_a_revision_is_pinned_whatever_is_younger(copied_home):
@@ -309,6 +319,23 @@ def test_online_the_hub_is_asked(tmp_path):
         assert done.returncode == 0, done.stderr[-2000:]
         assert json.loads(done.stdout) == [10, _rows("de", "test")[0]]
         assert hub.paths("/resolve/")
+
+
+def test_online_every_argument_is_handed_on_as_it_was_given(monkeypatch):
+    theirs = inspect.signature(datasets.load_dataset).parameters
+    named = [name for name, one in theirs.items() if one.kind is not one.VAR_KEYWORD]
+    assert {"path", "split", "cache_dir", "revision", "streaming", "num_proc"} <= set(named)
+    given = {name: object() for name in named}
+    handed = {}
+
+    def take(**arguments):
+        handed.update(arguments)
+        return "loaded"
+
+    monkeypatch.setattr(places, "is_offline", lambda: False)
+    monkeypatch.setattr(datasets, "load_dataset", take)
+    assert load_dataset(**given, sep=";", columns=["a"]) == "loaded"
+    assert handed == {**given, "sep": ";", "columns": ["a"]}
 
 
 _READ_ONLY = """

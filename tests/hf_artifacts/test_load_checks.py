@@ -70,6 +70,13 @@ def _models():
             "config.json": b'{"model_type": "wav2vec2"}',
             "preprocessor_config.json": b'{"feature_extractor_type": "Wav2Vec2FeatureExtractor"}',
         },
+        "half/t5": _without(t5, "model.safetensors"),
+        "half/config": {"config.json": t5["config.json"]},
+        "half/image": {
+            "config.json": b'{"model_type": "vit"}',
+            "preprocessor_config.json": b'{"image_processor_type": "ViTImageProcessor"}',
+        },
+        "half/tokenizer": _without(t5, "model.safetensors", "config.json"),
         "bad/pooling": _without(minilm, "1_Pooling/config.json"),
         "bad/tokenizer": {**minilm, "tokenizer.json": b"{", "vocab.txt": b""},
         "bad/shard": _without(chat, shard),
@@ -109,7 +116,9 @@ _SCRIPTS = {
     "hungry": "raise MemoryError",
     "prints": "import sys; print('{\"parts\": {}}'); sys.stdout.flush()",
     "escape": "raise ValueError('a\\x1b[31mb\\nc')",
-    "token": "import os; raise ValueError({k: v for k, v in os.environ.items() if k[:2] == 'HF'})",
+    # Not places, which are long.
+    "token": "import os; named = {k: v for k, v in os.environ.items() if k[:2] == 'HF'}\n"
+    "raise ValueError({k: v for k, v in named.items() if '/' not in v})",
     "asks": "input('go on? ')",
     "slow": "import subprocess; subprocess.run(['sleep', '600'])",
     "address": f"raise ValueError('no answer at https://me:{TOKEN}@host/x?token={TOKEN} now')",
@@ -145,6 +154,7 @@ def _put_metric(root, name, files):
 def proofs(root) -> dict[str, Proof]:
     """Every model and metric loaded once, by name; the time limit is short for one."""
     os.environ["HF_TOKEN"] = TOKEN
+    # Of half a model that is recorded, the rest was left out on purpose.
     targets = [LoadTarget(ArtefactRequest("model", name)) for name in _models()]
     for name in _SCRIPTS:
         request = ArtefactRequest("metric", f"evaluate-metric/{name}")
@@ -153,6 +163,8 @@ def proofs(root) -> dict[str, Proof]:
     targets.append(LoadTarget(ArtefactRequest("metric", "evaluate-metric/absent"), may_run=True))
     targets.append(LoadTarget(ArtefactRequest("metric", "evaluate-metric/good")))
     targets.append(LoadTarget(ArtefactRequest("model", "ok/t5", revision="v9")))
+    half = ("half/t5", "half/config", "half/image", "half/tokenizer")
+    targets += [LoadTarget(ArtefactRequest("model", name), is_recorded=False) for name in half]
     targets.append(LoadTarget(ArtefactRequest("model", "../../etc")))
     try:
         found = list(load_checks.load_targets(root, targets))
@@ -162,9 +174,15 @@ def proofs(root) -> dict[str, Proof]:
     return {
         proof.target.request.name
         + ("" if proof.target.request.kind == "model" or proof.target.may_run else "/not run")
-        + ("@v9" if proof.target.request.revision else ""): proof
+        + ("@v9" if proof.target.request.revision else "")
+        + ("" if proof.target.is_recorded else "/not recorded"): proof
         for proof in found
     }
+
+
+def _prove(root, *requests):
+    targets = [LoadTarget(request, may_run=True) for request in requests]
+    return list(load_checks.load_targets(root, targets))
 
 
 def test_all_of_it_happens_behind_the_fence(proofs):
@@ -190,6 +208,25 @@ def test_what_is_right_loads(proofs, name, parts):
     proof = proofs[name]
     assert {part: verdict.partition(":")[0] for part, verdict in proof.parts.items()} == parts
     assert (proof.loads, proof.is_good) == ("yes", True)
+
+
+def test_parts_that_are_not_there_are_named(proofs):
+    assert proofs["half/t5"].reason == "weights: there are none here"
+    alone = "config: there is none here; tokenizer: there is none here; weights: each file opened"
+    assert proofs["ok/weights-alone"].reason.startswith(alone)
+    # What prepares images stands in the tokenizer's place.
+    assert proofs["ok/image"].reason == "weights: there are none here"
+
+
+def test_a_config_without_weights_is_a_no_where_nobody_left_them_out_on_purpose(proofs):
+    told = {name: proof for name, proof in proofs.items() if name.endswith("/not recorded")}
+    assert {name.split("/")[1]: proof.loads for name, proof in told.items()} == {
+        "t5": "no", "config": "no", "image": "no", "tokenizer": "yes",
+    }  # fmt: skip
+    parts = told["half/t5/not recorded"].parts
+    assert (parts["config"], parts["tokenizer"]) == ("yes", "yes")
+    assert parts["weights"].startswith("no: no weights are here; wanted those that config.json")
+    assert {proofs[name.removesuffix("/not recorded")].loads for name in told} == {"yes"}
 
 
 def test_a_chat_template_is_filled(proofs):
@@ -265,7 +302,7 @@ def test_a_copy_that_is_not_the_metrics_script_is_not_run(tmp_path):
     _put_metric(root, name, {"good.py": hub_artefacts.accuracy()["accuracy.py"].encode()})
     (copy,) = root.path.glob("modules/evaluate_modules/metrics/*/*/good.py")
     copy.write_text(f"import os; os.mkdir({str(tmp_path / 'was run')!r})")
-    (proof,) = load_checks.prove(root, [ArtefactRequest("metric", name)])
+    (proof,) = _prove(root, ArtefactRequest("metric", name))
     assert "is not the script that was fetched" in proof.reason
     assert not (tmp_path / "was run").exists()
 
@@ -279,13 +316,13 @@ def test_what_was_fetched_is_not_written_to(root, proofs):
 
 def test_nothing_to_load_starts_no_process(root, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", None)
-    assert load_checks.prove(root, []) == []
+    assert list(load_checks.load_targets(root, [])) == []
 
 
 def test_a_child_that_cannot_start_is_a_no_for_each(root, monkeypatch):
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
     requests = [ArtefactRequest("model", "ok/t5"), ArtefactRequest("model", "ok/chat")]
-    found = load_checks.prove(root, requests)
+    found = _prove(root, *requests)
     assert [proof.loads for proof in found] == ["no", "no"]
     assert found[0].reason.startswith("loading: the process that loads ended with status 1: ")
 
@@ -295,7 +332,7 @@ def test_folders_where_the_user_stands_are_no_modules(root, tmp_path, monkeypatc
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('wrong module')")
     monkeypatch.chdir(tmp_path)
-    (proof,) = load_checks.prove(root, [ArtefactRequest("model", "ok/config-alone")])
+    (proof,) = _prove(root, ArtefactRequest("model", "ok/config-alone"))
     assert proof.loads == "yes"
 
 
@@ -313,6 +350,24 @@ for name in ("ok/chat", "ok/old", "bad/cut"):
 """
 
 
+_NO_TORCH = """
+import sys
+sys.modules["torch"] = None
+"""
+
+
+def test_weights_are_opened_where_there_is_no_torch(root):
+    code = _NO_TORCH + _LITTLE_MEMORY
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(root.path)], capture_output=True, text=True,
+        env={**os.environ, **root.environment(is_offline=True)}, check=True,
+    )  # fmt: skip
+    chat, old, cut = map(json.loads, done.stdout.splitlines())
+    assert chat.startswith("yes: each file opened; torch is not installed")
+    assert old == "-: not read, as torch is not installed"
+    assert cut.startswith("no: SafetensorError")
+
+
 def test_weights_that_do_not_fit_into_memory_are_opened_file_by_file(root):
     done = subprocess.run(
         [sys.executable, "-c", _LITTLE_MEMORY, str(root.path)], capture_output=True, text=True,
@@ -328,8 +383,10 @@ _PROVE = """
 import sys
 from code_t5.hf_artifacts.cache_root import CacheRoot
 from code_t5.hf_artifacts.checking import load_checks
+from code_t5.hf_artifacts.checking.load_target import LoadTarget
 from code_t5.hf_artifacts.requests import ArtefactRequest
-load_checks.prove(CacheRoot(sys.argv[1]), [ArtefactRequest("metric", "evaluate-metric/slow")])
+target = LoadTarget(ArtefactRequest("metric", "evaluate-metric/slow"), may_run=True)
+list(load_checks.load_targets(CacheRoot(sys.argv[1]), [target]))
 """
 
 

@@ -20,6 +20,7 @@ from code_t5 import errors
 from code_t5.hf_artifacts.checking import loader_check
 
 _IMAGES, _TABLES, _LINES = "tests/imagenet", "tests/tables", "tests/lines"
+_PARTS = "tests/parts"
 _TOKEN = "hf_TokenOfATestThatNobodyElseHas01"
 _SIZES = {"train": 25, "validation": 9}
 _SHARDS = {"train": 3, "validation": 2}
@@ -73,13 +74,25 @@ def _image_files() -> dict[str, bytes | str]:
     return files
 
 
+def _files_read_in_part() -> dict[str, bytes | str]:
+    """Returns Parquet files of which the README wants one column, or some rows."""
+    files = hf_programs.dataset_files()
+    patterns = [{"split": name, "path": f"data/{name}-*"} for name in ("train", "test")]
+    configs = [
+        {"config_name": "column", "data_files": patterns, "columns": ["text"]},
+        {"config_name": "rows", "data_files": patterns, "filters": [["number", ">=", 3]]},
+    ]
+    return {**files, "README.md": f"---\n{yaml.safe_dump({'configs': configs})}---\nParts\n"}
+
+
 @pytest.fixture(scope="module")
 def hub():
-    """A Hub with a gated data set of images, one of tables, and one of lines of JSON."""
+    """A Hub with a gated data set of images, three of tables, and one of lines of JSON."""
     lines = [json.dumps({"text": f"line {row}", "ids": list(range(row % 4))}) for row in range(11)]
     with fake_hub.serve() as made:
         made.add("dataset", _IMAGES, _image_files(), token=_TOKEN)
         made.add("dataset", _TABLES, hf_programs.dataset_files("first", "second"))
+        made.add("dataset", _PARTS, _files_read_in_part())
         made.add("dataset", _LINES, {"train.jsonl": "\n".join(lines) + "\n"})
         yield made
 
@@ -89,7 +102,7 @@ def _snapshots(hub, tmp_path_factory):
     """A root with the snapshots alone, as huggingface_hub fetches them."""
     root = tmp_path_factory.mktemp("snapshots") / "root"
     environment = {**hf_programs.online(hub, root), "HF_TOKEN": _TOKEN}
-    command = [sys.executable, "-c", _FETCH, _IMAGES, _TABLES, _LINES]
+    command = [sys.executable, "-c", _FETCH, _IMAGES, _TABLES, _LINES, _PARTS]
     subprocess.run(command, env=environment, check=True, capture_output=True)
     return root
 
@@ -228,6 +241,17 @@ def test_files_of_a_data_set_can_be_chosen(root):
     assert [(split["split"], split["num_rows"]) for split in found["splits"]] == [("mine", 5)]
 
 
+@pytest.mark.parametrize(
+    ("config", "rows", "columns"), [("column", [20, 5], ["text"]), ("rows", [17, 2], None)]
+)
+def test_files_are_read_in_part_where_the_repository_says_so(root, config, rows, columns):
+    found = _read(root, "--dataset", _PARTS, "--config", config)
+    assert [split["num_rows"] for split in found["splits"]] == rows
+    assert [list(split["columns"]) for split in found["splits"]] == [
+        columns or ["number", "text"]
+    ] * 2
+
+
 def test_the_text_says_what_the_json_says(root):
     ran = _open(root, "--dataset", _IMAGES, "--loader", "--batch_size", "10", "--splits=train")
     assert ran.status == 0, ran.all
@@ -247,6 +271,21 @@ def test_a_stream_is_read_from_the_snapshot_while_a_flag_is_set(root):
         assert [split["num_rows"] for split in found["splits"]] == [25, 9]
         assert [split["loader"]["num_batches"] for split in found["splits"]] == [3, 1]
         assert [split["loader"]["num_read"] for split in found["splits"]] == num_read
+        # Of a stream the last batch is behind all others.
+        lasts = [split["loader"]["last"].get("label") for split in found["splits"]]
+        assert lasts == ["int64 [5]" if more else None, "int64 [9]"]
+
+
+def test_of_a_stream_the_text_says_that_the_last_batch_was_not_read(root):
+    ran = _open(
+        root, "--dataset", _TABLES, "--config=first", "--streaming", "--loader", "--batch_size=10"
+    )
+    assert ran.status == 0, ran.all
+    lines = [line.strip() for line in ran.out.splitlines()]
+    assert "batches of 10: 2, 1 of them read" in lines
+    assert [line for line in lines if line.startswith("last: ")] == [
+        "last: not read (--all_batches)", "last: number int64 [5]; text 5 x str",
+    ]  # fmt: skip
 
 
 def _online(hub, home, *, token: str | None) -> dict[str, str]:
@@ -263,6 +302,7 @@ def test_a_stream_comes_from_the_hub_while_no_flag_is_set_and_leaves_the_root_al
         environment=_online(hub, tmp_path / "home", token=_TOKEN),
     )  # fmt: skip
     assert found["place"] == "the Hub"
+    assert [found["commit"]] == list(hub.find_repository("dataset", _IMAGES).commits)
     assert found["splits"][0]["loader"]["num_batches"] == 3
     assert found["splits"][0]["loader"]["num_read"] == 1
     assert found["splits"][0]["loader"]["num_rows"] == 10
@@ -306,6 +346,37 @@ def test_arrow_files_of_a_record_are_mapped_and_not_read_again(hub, tmp_path):
     assert "Arrow" in found["place"]
     assert [split["loader"]["num_batches"] for split in found["splits"]] == [3, 1]
     assert hf_programs.tree(moved) == before
+
+
+@pytest.mark.parametrize("name", [_TABLES, "data/tests--tables--first"])
+def test_a_built_data_set_is_hashed_before_it_is_opened(root, tmp_path, name):
+    environment = hf_programs.offline(tmp_path / "home", "HF_HUB_OFFLINE")
+    built = hf_programs.run(
+        "build_dataset.py", "--cache_dir", root, "--dataset", _TABLES, "--config", "first",
+        environment=environment, cwd=tmp_path,
+    )  # fmt: skip
+    assert built.status == 0, built.all
+    shutil.rmtree(root)
+    (tmp_path / "root").mkdir()
+
+    def check():
+        given = ["--dataset", name, "--cache_dir", root]
+        given += ["--config=first"] if name == _TABLES else []
+        return hf_programs.run(
+            "check_hf_cache.py", *given, "--json", environment=environment, cwd=tmp_path
+        )
+
+    ran = check()
+    assert ran.status == 0, ran.all
+    assert [split["num_rows"] for split in json.loads(ran.out)["splits"]] == [20, 5]
+    (arrow,) = tmp_path.glob("data/tests--tables--first/test/*.arrow")
+    content = arrow.read_bytes()
+    assert content.count(b"text 3") == 1
+    arrow.write_bytes(content.replace(b"text 3", b"lies 3"))
+    ran = check()
+    assert ran.status == 1
+    assert f"{arrow.name} has SHA-256 " in ran.error
+    assert "build it again with --rebuild" in ran.error
 
 
 def _values(*arguments: str) -> flags.FlagValues:

@@ -22,6 +22,8 @@ def snapshot(tmp_path):
 
 def _installed(root):
     folder = metric_modules.modules_dir(root) / "evaluate_modules"
+    # `evaluate` would write it, also where it may not.
+    assert (folder.parent / "__init__.py").is_file()
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.py"))
 
 
@@ -50,6 +52,29 @@ def test_another_commit_takes_the_place_of_the_first(snapshot, tmp_path):
     after = _installed(root)
     assert len(after) == len(before)
     assert after != before
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_copies_that_are_not_as_they_were_are_made_again(snapshot, tmp_path, damage):
+    root = CacheRoot(tmp_path / "root")
+    assert metric_modules.install(root, request=_REQUEST, snapshot_dir=snapshot)
+    assert not metric_modules.install(root, request=_REQUEST, snapshot_dir=snapshot)
+    (helper,) = root.modules_dir.rglob("helper.py")
+    helper.unlink() if damage == "gone" else helper.write_text("x = 2\n")
+    assert metric_modules.install(root, request=_REQUEST, snapshot_dir=snapshot)
+    assert helper.read_text() == "x = 1\n"
+
+
+def test_scripts_of_another_hash_beside_them_are_removed(snapshot, tmp_path):
+    root = CacheRoot(tmp_path / "root")
+    metric_modules.install(root, request=_REQUEST, snapshot_dir=snapshot)
+    before = _installed(root)
+    # `evaluate` takes the newest.
+    (held,) = root.modules_dir.glob("evaluate_modules/metrics/evaluate-metric--accuracy")
+    (held / ("0" * 64)).mkdir()
+    (held / ("0" * 64) / "accuracy.py").write_text("x = 3\n")
+    assert metric_modules.install(root, request=_REQUEST, snapshot_dir=snapshot)
+    assert _installed(root) == before
 
 
 def test_a_space_without_the_script_is_refused(snapshot, tmp_path):

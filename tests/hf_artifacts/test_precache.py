@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import shutil
 import signal
 import time
 
@@ -21,6 +22,10 @@ _CHAT = hub_artefacts.CHAT
 _T5 = hub_artefacts.T5
 # Nothing that a library loads: quick to fetch.
 _PLAIN = "tests/plain"
+_NOTE = """
+with open("/proc/self/cmdline") as told, open({path!r}, "a") as notes:
+    notes.write(told.read().replace("\\0", " ") + "\\n")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +162,7 @@ def test_one_that_fails_keeps_none_of_the_others(precache, root, tmp_path):
     assert "is gated" in rows["imagenet-1k"][1]
     assert "no configuration 'xx'; wanted one of ace, de, en" in rows["wikiann (xx)"][1]
     assert ran.out.splitlines()[-1] == (
-        "4 of 5 are not ready; run the same command again: it goes on"
+        "4 of 5 are not ready; do what their reasons say; the others are there"
     )
     assert [record.request.name for _, record in records.list_records(root)] == [_PLAIN]
     assert "Traceback" not in ran.all
@@ -200,6 +205,108 @@ def test_what_the_libraries_miss_is_fetched_by_them_and_recorded(precache, root,
     assert "tokenizer.json" in record.files
     for path, file in record.files.items():
         assert (record.snapshot_dir(root) / path).stat().st_size == file.size_bytes
+
+
+def test_a_metric_whose_scripts_are_gone_is_installed_again(precache, hub, root, tmp_path):
+    spec = tmp_path / "artefacts.yaml"
+    spec.write_text("metrics: [accuracy]")
+    assert precache("--spec", str(spec), "--no_verify").status == 0
+    before = hf_programs.tree(root.modules_dir)
+    assert "__init__.py" in before
+    shutil.rmtree(root.modules_dir)
+    hub.requests.clear()
+    assert precache("--spec", str(spec), "--no_verify").status == 0
+    assert hf_programs.tree(root.modules_dir) == before
+    assert hub.paths("/lfs/") == []
+
+
+def test_what_datasets_fetches_on_its_own_is_recorded(precache, root, tmp_path):
+    spec = tmp_path / "artefacts.yaml"
+    spec.write_text(
+        "datasets: [{name: wikiann, configs: en, patterns: 'en/train-*'},"
+        " {name: wikiann, configs: de}]"
+    )
+    ran = precache("--spec", str(spec), "--no_verify")
+    assert ran.status == 0, ran.all
+    held = {record.request.configs: record for _, record in records.list_records(root)}
+    for language, splits in (("en", {"train"}), ("de", {"train", "validation", "test"})):
+        record = held[language,]
+        # `datasets` reads it first of all; it is not among the patterns.
+        assert "README.md" in record.files
+        data = [path for path in record.files if "/" in path]
+        assert {path.split("/")[1].split("-")[0] for path in data} == splits
+        # What the other one fetched is its own.
+        assert {path.split("/")[0] for path in data} == {language}
+
+
+def test_no_lock_with_a_path_in_its_name_stays(precache, root):
+    ran = precache("--no_models", "--no_conll2003")
+    assert ran.status == 0, ran.all
+    assert _record(root, "wikiann").is_proved
+    assert [path.name for path in root.datasets_dir.rglob("*.lock")] == []
+
+
+def test_a_data_set_that_is_not_prepared_lies_there_once_and_is_proved(precache, root, tmp_path):
+    spec = tmp_path / "artefacts.yaml"
+    spec.write_text(
+        "datasets: [{name: wikiann, configs: en, prepare: false},"
+        " {name: imagenet-1k, prepare: false}]"
+    )
+    ran = precache("--spec", str(spec), HF_TOKEN=hub_artefacts.ACCESS_TOKEN)
+    assert ran.status == 0, ran.all
+    done = ("yes", "fetched, loads without a network")
+    assert _rows(ran) == {"wikiann (en) [not prepared]": done, "imagenet-1k [not prepared]": done}
+    assert _record(root, "imagenet-1k").prepared == ()
+    assert _record(root, "wikiann").is_proved
+    assert list(root.datasets_dir.rglob("*.arrow")) == []
+    before = hf_programs.tree(root.path)
+    checked = hf_programs.check(root.path)
+    assert checked.status == 0, checked.all
+    assert hf_programs.tree(root.path) == before
+    rows = hub_artefacts.WIKIANN_SIZES["en"]
+    assert f"train {rows['train']}" in checked.out
+    # With it prepared, it is another artefact.
+    ran = precache("--no_models", "--no_conll2003", "--no_verify")
+    assert _rows(ran) == {"wikiann (en)": ("yes", "fetched, not verified")}
+
+
+def test_a_name_that_is_too_long_is_one_line(precache, hub, tmp_path):
+    long = "a" * 300
+    for program, *flags in (
+        ("precache.py", f"--cache_dir={tmp_path / long}", "--no_conll2003", "--no_wikiann"),
+        ("precache.py", f"--cache_dir={tmp_path / long}", "--dry_run"),
+        ("check_hf_cache.py", f"--cache_dir={tmp_path / long}"),
+    ):
+        ran = hf_programs.run(program, *flags, environment=hf_programs.online(hub, tmp_path))
+        assert ran.status == 1
+        assert "cannot be a directory (File name too long); wanted a path" in ran.error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_while_a_data_set_is_prepared_the_bar_says_so(precache, hub, root):
+    # What only the child that prepares asks for.
+    hub.delay("/tree/", seconds=6)
+    ran = precache("--no_models", "--no_conll2003", "--no_verify")
+    assert ran.status == 0, ran.all
+    during, *_, last = [line for line in ran.err.splitlines() if "fetching" in line]
+    assert during.endswith("preparing wikiann (en)]")
+    # What is left of the bar says nothing of what is over.
+    assert last.startswith("fetching: 100%")
+    assert "preparing" not in last
+    assert ran.err.endswith("\n")
+
+
+def test_one_process_prepares_and_none_where_nothing_is_to_be_prepared(precache, tmp_path):
+    both = ("--no_models", "--no_conll2003", "--no_verify", "--wikiann_langs", "en", "de")
+    # Every process of Python imports it, and adds a line.
+    (tmp_path / "sitecustomize.py").write_text(_NOTE.format(path=str(tmp_path / "started")))
+    for flags, wanted in ((("--dry_run",), 0), ((), 1), ((), 0)):
+        (tmp_path / "started").write_text("")
+        ran = precache(*both, *flags, PYTHONPATH=f"{tmp_path}:{hf_programs.ROOT}")
+        assert ran.status == 0, ran.all
+        started = (tmp_path / "started").read_text().splitlines()
+        assert len([line for line in started if "precache.py" in line]) == 1
+        assert len([line for line in started if "prepare_child" in line]) == wanted
 
 
 def test_what_does_not_load_is_a_no_with_its_reason(precache, root):

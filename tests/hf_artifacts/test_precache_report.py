@@ -32,7 +32,20 @@ def test_a_dry_run_says_what_is_wanted_here_missing_and_free(tmp_path):
         "model    x                 v1        -             0      0 bytes  no: no␛[2J",
     ]
     assert lines[3].startswith(f"2.5 MB in all, 2.0 MB of it to fetch; {free[:-6]}")
+    assert lines[3].endswith("; data sets are prepared as well, which takes about as much again")
     assert not root.path.exists()
+
+
+def test_a_dry_run_says_that_some_data_sets_are_not_prepared(tmp_path):
+    root = CacheRoot(tmp_path)
+    unprepared = dataclasses.replace(
+        _GOOD, request=ArtefactRequest("dataset", "imagenet-1k", prepare=False)
+    )
+    *_, row, last = precache_report.describe_wanted([_BAD, unprepared], root=root)
+    assert row.startswith("dataset  imagenet-1k [not prepared]  main")
+    assert last.endswith(f"free at {tmp_path}")
+    last = precache_report.describe_wanted([_GOOD, unprepared], root=root)[-1]
+    assert last.endswith("as much again (but not those with prepare: false)")
 
 
 def test_a_run_ends_with_yes_or_no_and_why(tmp_path):
@@ -41,8 +54,16 @@ def test_a_run_ends_with_yes_or_no_and_why(tmp_path):
         "kind     name              commit        size     ready  reason",
         "dataset  wikiann (en, de)  0123456789ab  2.5 MB   yes    there already",
         "model    x                 -             0 bytes  no     no␛[2J",
-        "1 of 2 are not ready; run the same command again: it goes on",
+        "1 of 2 are not ready; do what their reasons say; the others are there",
     ]
+    silent = dataclasses.replace(_BAD, may_go_on=True)
+    assert precache_report.describe_done([silent], root=root)[-1] == (
+        "1 of 1 are not ready; run the same command again: it goes on"
+    )
+    assert precache_report.describe_done([silent, _BAD], root=root)[-1] == (
+        "2 of 2 are not ready; do what their reasons say (1 may be ready if the same command is "
+        "run again)"
+    )
     assert precache_report.describe_done([_GOOD], root=root)[-1] == (
         f"all 1 are there; for a job: source {tmp_path}/env.sh"
     )

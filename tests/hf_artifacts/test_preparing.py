@@ -99,7 +99,7 @@ def test_a_script_is_not_run_and_another_commit_does_not_stand_in(prepared):
     kind, text = outcomes[3]["error"]
     assert kind == "InputError"
     assert "needs a script of its own" in text
-    assert "revision refs/convert/parquet" in text
+    assert "revision: refs/convert/parquet" in text
 
 
 def test_a_folder_of_a_revision_is_prepared(prepared):

@@ -14,7 +14,8 @@ from offline_children import asked
 
 from code_t5.hf_artifacts import load_dataset, records
 from code_t5.hf_artifacts.cache_root import CacheRoot
-from code_t5.hf_artifacts.loading import NotCachedError, find_dataset, load
+from code_t5.hf_artifacts.loading import load
+from code_t5.hf_artifacts.loading.load import NotCachedError, find_dataset
 
 REVIEWS = hub_artefacts.REVIEWS
 

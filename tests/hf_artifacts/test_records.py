@@ -50,6 +50,22 @@ def test_a_record_is_read_as_it_was_written(tmp_path):
     assert _RECORD.snapshot_dir(root) == folder
 
 
+@pytest.mark.parametrize("content", ['{"commit": ', "[" * 100_000, "", "[]", "20 GB"])
+def test_a_record_that_is_cut_off_or_a_bomb_is_said_to_be_so(tmp_path, content):
+    folder = _write(CacheRoot(tmp_path))
+    path = folder / manifest.MANIFEST_NAME
+    path.write_text(content)
+    if content == "20 GB":
+        # A hole: it takes no room.
+        with open(path, "ab") as file:
+            file.truncate(20 << 30)
+    assert_refused(
+        lambda: records.read_record(folder),
+        match="is not whole: its manifest.json is no JSON object of at most 16 MiB; wanted the "
+        "record that precache.py wrote; remove it and run precache.py again",
+    )
+
+
 def test_nothing_in_a_record_names_the_place_of_its_root(tmp_path):
     first, second = CacheRoot(tmp_path / "first"), CacheRoot(tmp_path / "second")
     records.write_record(first, _RECORD)

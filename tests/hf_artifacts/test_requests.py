@@ -34,6 +34,40 @@ def test_slugs_are_readable_and_differ_by_the_whole_request():
     )
 
 
+def test_a_data_set_that_is_not_prepared_is_another_request():
+    plain = ArtefactRequest("dataset", "org/set")
+    unprepared = ArtefactRequest("dataset", "org/set", prepare=False)
+    # As records of before there was a choice have it.
+    assert "prepare" not in plain.as_json()
+    assert plain.slug == "datasets--org--set--b9d710c3864d"
+    assert requests.request_from_json(unprepared.as_json()) == unprepared
+    assert unprepared.slug != plain.slug
+    for wrong in (
+        ArtefactRequest("model", "x", prepare=False),
+        ArtefactRequest("dataset", "x", prepare="no"),
+    ):
+        assert requests.find_fault(wrong).startswith("its prepare is ")
+
+
+def test_titles_tell_requests_of_one_revision_apart():
+    makers = {
+        "x": {},
+        "x (en, de)": {"configs": ("en", "de")},
+        "x [data_dir en]": {"data_dir": "en"},
+        "x [data_files a.json]": {"data_files": "a.json"},
+        "x [data_dir en; data_files train=a, b, test=c]": {
+            "data_dir": "en", "data_files": {"train": ("a", "b"), "test": "c"},
+        },
+        "x [patterns *.json]": {"patterns": ("*.json",)},
+        "x [not prepared]": {"prepare": False},
+    }  # fmt: skip
+    for title, more in makers.items():
+        assert ArtefactRequest("dataset", "x", **more).title == title
+    assert ArtefactRequest("dataset", "x", "v2", data_dir="en").full_title == (
+        "x [data_dir en] at v2"
+    )
+
+
 def test_a_request_says_what_it_is():
     assert _FULL.where == "the dataset org/set (en) at refs/pr/1"
     assert ArtefactRequest("model", "x").where == "the model x"

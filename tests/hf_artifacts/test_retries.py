@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import pytest
@@ -81,6 +82,24 @@ def test_a_server_that_asks_for_too_long_a_wait_is_not_waited_for():
     call = _failing(_answer(429, **{"Retry-After": "3600"}))
     with pytest.raises(requests.HTTPError):
         retries.call(call, what="a file", policy=retries.DOWNLOADS)
+    assert call.count == 1
+
+
+def test_a_wait_that_is_longer_than_a_server_may_ask_for_is_refused_alone():
+    # There would be time for it.
+    policy = dataclasses.replace(_QUICK, max_asked_seconds=0.5, total_seconds=1000)
+    call = _failing(_answer(429, **{"Retry-After": "1"}))
+    with pytest.raises(requests.HTTPError):
+        retries.call(call, what="a file", policy=policy)
+    assert call.count == 1
+
+
+def test_a_wait_that_ends_after_all_the_time_is_not_begun():
+    # A server may ask for it.
+    policy = dataclasses.replace(_QUICK, max_asked_seconds=1000, total_seconds=0.5)
+    call = _failing(_answer(429, **{"Retry-After": "1"}))
+    with pytest.raises(requests.HTTPError):
+        retries.call(call, what="a file", policy=policy)
     assert call.count == 1
 
 

@@ -37,6 +37,7 @@ def _expected(root: str, *, switch: str) -> dict[str, str]:
         "HF_HUB_CACHE": f"{root}/hub",
         "HF_DATASETS_CACHE": f"{root}/datasets",
         "TRANSFORMERS_CACHE": f"{root}/transformers",
+        "HF_MODULES_CACHE": f"{root}/modules",
         **dict.fromkeys(flags, switch),
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }

@@ -51,6 +51,19 @@ def test_names_and_mappings_are_read_in_order(tmp_path):
     )
 
 
+def test_a_data_set_may_be_left_unprepared(tmp_path):
+    found = _read(tmp_path, "datasets: [{name: a, prepare: false}, {name: b, prepare: true}]")
+    assert found == (
+        ArtefactRequest("dataset", "a", prepare=False),
+        ArtefactRequest("dataset", "b"),
+    )
+    for entry, match in {
+        "datasets: [{name: a, prepare: 0}]": r"prepare is 0 \(int\); wanted true or false",
+        "models: [{name: a, prepare: false}]": r"has the key 'prepare'; wanted name",
+    }.items():
+        assert_refused(lambda entry=entry: _read(tmp_path, entry), match=match)
+
+
 def test_data_files_may_be_one_path_or_several(tmp_path):
     found = _read(
         tmp_path,
@@ -66,12 +79,12 @@ def test_data_files_may_be_one_path_or_several(tmp_path):
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("model: [a]", r"artefacts\.yaml has the key text 'model'; .*did you mean models\?"),
+        ("model: [a]", r"artefacts\.yaml has the key 'model'; .*did you mean models\?"),
         (
             "datasets: [{name: wikiann, config: en}]",
-            r"entry 1 of datasets has the key text 'config'; .*did you mean configs\?",
+            r"entry 1 of datasets has the key 'config'; .*did you mean configs\?",
         ),
-        ("models: [{name: a, configs: [en]}]", "entry 1 of models has the key text 'configs'"),
+        ("models: [{name: a, configs: [en]}]", "entry 1 of models has the key 'configs'"),
         ("models: [{name: a, zzz: 1}]", "remove it"),
         ("datasets: [{configs: [en]}]", "entry 1 of datasets has no name"),
         ("datasets: [{name: a, configs: [en, no]}]", r"\(a\): number 2 of configs is False \(bool"),
@@ -133,7 +146,7 @@ def test_nothing_in_it_may_lead_out_of_the_cache(tmp_path, entry):
 def test_a_key_that_commands_the_terminal_is_shown_harmless(tmp_path):
     file = tmp_path / "artefacts.yaml"
     file.write_text('models: [{name: a, "\\e[2J": 1}]')
-    assert_refused(lambda: spec.read_spec(file), match=r"the key text '\\x1b\[2J'")
+    assert_refused(lambda: spec.read_spec(file), match=r"the key '\\x1b\[2J'")
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Union
 
 from code_t5 import errors
-from code_t5.hf_artifacts import cache_root, loading
+from code_t5.hf_artifacts import cache_root
 from code_t5.hf_artifacts.built import (
     built_record,
     find,
@@ -33,6 +33,7 @@ from code_t5.hf_artifacts.built.built_request import BuiltRequest
 from code_t5.hf_artifacts.built.source_rows import Source
 from code_t5.hf_artifacts.built.tokenize_rows import RowTokenizer
 from code_t5.hf_artifacts.fetching import job_locks
+from code_t5.hf_artifacts.loading.tried import NotCachedError
 from code_t5.storage import atomic, manifest
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -91,10 +92,11 @@ def build_dataset(
     """
     how = options or BuildOptions()
     request.check()
+    cache_root.check_place(how.output_dir, flag="output_dir")
     try:
         source = source_rows.open_source(request, splits=splits)
         tokenizer = _open_tokenizer(request, source)
-    except (loading.NotCachedError, tokenize_rows.NoTokenizerError):
+    except (NotCachedError, tokenize_rows.NoTokenizerError):
         # A job that has what is built alone: there is nothing to compare it with.
         looked = find.find_request(request, splits=splits, output_dir=how.output_dir)
         if looked.found is None or how.rebuild or not cache_root.is_offline():

@@ -11,7 +11,7 @@ from typing import Union
 from absl import flags
 
 from code_t5 import errors
-from code_t5.hf_artifacts import cache_root, slurm_setup
+from code_t5.hf_artifacts import cache_root, requests, slurm_setup
 from code_t5.hf_artifacts.built.build import BuildOptions, Outcome
 from code_t5.hf_artifacts.built.built_request import (
     DEFAULT_SEED,
@@ -65,7 +65,11 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
         "batch_size", 1000, "Rows made ids at a time.", lower_bound=1, flag_values=values
     )
     flags.DEFINE_float(
-        "wait_minutes", 60.0, "For another job that builds the same.", flag_values=values
+        "wait_minutes",
+        60.0,
+        "For another job that builds the same.",
+        lower_bound=0.0,
+        flag_values=values,
     )
 
 
@@ -96,7 +100,7 @@ def read_flags(
     names = ("dataset", "config", "revision", "data_dir", "subset", "seed")
     request = BuiltRequest(
         **{name: given[name] for name in names},
-        data_files=_read_files(given["data_files"]),
+        data_files=requests.read_data_files(given["data_files"]),
         tokenizing=tokenizing,
     )
     request.check()
@@ -117,11 +121,14 @@ def point_libraries(
     Args:
       values: The flags.
       environment: Is changed.
+
+    Raises:
+      InputError: No directory can be where `--cache_dir` says.
     """
     named = values["cache_dir"].value
     if named is None and any(environment.get(name) for name in _PLACES):
         return
-    root = cache_root.default_root(environment) if named is None else cache_root.CacheRoot(named)
+    root = cache_root.root_of_flag(named, environment=environment)
     if named is None and not root.path.is_dir():
         return
     token = slurm_setup.find_token(environment)
@@ -179,19 +186,6 @@ def describe(outcome: Outcome) -> list[str]:
     size = f"  {built.size_bytes / 1e6:.1f} MB"
     note = [outcome.note] if outcome.note else []
     return [f"{built.directory}: {known}: {did}", *rows, size, *note]
-
-
-def _read_files(entries: Sequence[str] | None) -> DataFiles:
-    """Returns files as they are, and those of `SPLIT=FILE` by their split."""
-    if not entries:
-        return None
-    named = [entry.partition("=") for entry in entries]
-    if all(name and equals for name, equals, _ in named):
-        return {
-            split: tuple(file for name, _, file in named if name == split)
-            for split in dict.fromkeys(name for name, _, _ in named)
-        }
-    return tuple(entries)
 
 
 def _join_files(files: DataFiles) -> str | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import fractions
+import numbers
 import os
 import pathlib
 import re
@@ -107,16 +108,21 @@ class BuiltRequest:
         """Refuses what cannot be built.
 
         Raises:
-          InputError: No name, or a share that is none.
+          InputError: No name, or a share or a seed that is none.
         """
         if not self.dataset or "\0" in self.dataset:
             raise errors.InputError(
                 f"the data set's name is {self.dataset!r}; wanted a repository or a folder; name it"
             )
-        if not 0.0 <= self.subset <= 1.0:
+        is_number = isinstance(self.subset, numbers.Real)
+        if not is_number or not 0.0 <= self.subset <= 1.0:
             raise errors.InputError(
-                f"subset is {self.subset}; wanted a share of the rows from 0 to 1, where 0 is all; "
-                "give --subset=0.1 for a tenth"
+                f"subset is {self.subset!r}; wanted a share of the rows, a number from 0 to 1, "
+                "where 0 is all; give --subset=0.1 for a tenth"
+            )
+        if not isinstance(self.seed, int):
+            raise errors.InputError(
+                f"the seed is {self.seed!r}; wanted a whole number; give one, or leave it out"
             )
         if self.tokenizing is not None:
             self.tokenizing.check()

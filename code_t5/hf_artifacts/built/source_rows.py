@@ -125,35 +125,39 @@ def _resolve(request: BuiltRequest) -> tuple[str, str, str | None]:
         return "", "", request.config
     if cache_root.is_offline():
         found = _find_cached(request)
-        return request.dataset, found.commit or "", found.config
+        return _present_name(request.dataset), found.commit or "", found.config
     info = _ask_hub(request)
     return str(info.id), str(info.sha), request.config
 
 
+def _present_name(name: str) -> str:
+    """Returns what the Hub calls a repository now, as far as records and links know."""
+    from code_t5.hf_artifacts.loading import dataset_request, places
+
+    lookup = places.look_up(dataset_request.DatasetRequest(name), cache_dir=None)
+    return lookup.records[0].record.repository if lookup.records else lookup.names[-1]
+
+
 def _find_cached(request: BuiltRequest) -> Any:
-    """Returns where the data set is cached: a `loading.Found`.
+    """Returns where the data set is cached: a `loading.load.Found`.
 
     Raises:
       NotCachedError: Nowhere.
-      InputError: Several configurations or commits are cached.
+      NoConfigError: Several configurations are cached.
+      InputError: Several commits are.
     """
-    from code_t5.hf_artifacts import loading
+    from code_t5.hf_artifacts.loading import load, tried
 
     try:
-        return loading.find_dataset(
+        return load.find_dataset(
             request.dataset,
             request.config,
             revision=request.revision,
             data_dir=request.data_dir,
             data_files=request.files,
         )
-    except loading.NotCachedError:
-        raise
-    except errors.InputError as error:
-        told = str(error)
-        if request.config is None and "configuration" in told:
-            told = f"{told.partition('; call ')[0]}; add --config=NAME"
-        raise errors.InputError(told) from error
+    except tried.NoConfigError as error:
+        raise error.with_flag() from error
 
 
 def _is_reader(name: str) -> bool:
@@ -202,10 +206,10 @@ def _load(request: BuiltRequest, *, splits: Sequence[str]) -> dict[str, Any]:
     Raises:
       InputError: They do not load; `_SeveralConfigsError` if a configuration must be named.
     """
-    from code_t5.hf_artifacts import loading
+    from code_t5.hf_artifacts.loading import load
 
     def load_split(split: str | None) -> Any:
-        return loading.load_dataset(
+        return load.load_dataset(
             request.dataset,
             request.config,
             data_dir=request.data_dir,

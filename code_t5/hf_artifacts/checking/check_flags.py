@@ -53,9 +53,11 @@ def read_root(values: flags.FlagValues = flags.FLAGS) -> cache_root.CacheRoot:
 
     Args:
       values: The flags.
+
+    Raises:
+      InputError: No directory can be there.
     """
-    given = values["cache_dir"].value
-    return cache_root.CacheRoot(given) if given else cache_root.default_root()
+    return cache_root.root_of_flag(values["cache_dir"].value)
 
 
 def read_flags(values: flags.FlagValues = flags.FLAGS) -> report.CheckConfig:

@@ -13,7 +13,7 @@ from typing import Callable
 from code_t5 import errors
 from code_t5.hf_artifacts.cache_root import CacheRoot
 from code_t5.hf_artifacts.checking import cache_naming, opened_dataset
-from code_t5.hf_artifacts.checking.load_target import OWN_PART, PLAIN_PART, LoadTarget
+from code_t5.hf_artifacts.checking.load_target import NO, NOTHING, OWN_PART, PLAIN_PART, LoadTarget
 from code_t5.hf_artifacts.checking.opened_dataset import OpenRequest
 from code_t5.hf_artifacts.checking.verdicts import Verdicts
 
@@ -25,7 +25,18 @@ def check_dataset(root: CacheRoot, target: LoadTarget) -> Verdicts:
       root: Where it is.
       target: Which.
     """
-    verdicts = load_plainly(target)
+    asked = target.request
+    if (asked.patterns or asked.ignore_patterns) and not target.splits and target.is_recorded:
+        # Nobody said that these are all files of anything.
+        verdicts = Verdicts()
+        verdicts.parts[OWN_PART] = f"{NOTHING}: patterns chose its files, nothing is prepared"
+        return verdicts
+    if asked.prepare:
+        verdicts = load_plainly(target)
+    else:
+        # It would write the copy that is not wanted.
+        verdicts = Verdicts()
+        verdicts.parts[PLAIN_PART] = f"{NO}: it was fetched with prepare: false"
     verdicts.try_part(OWN_PART, lambda: _load_own(root, target))
     return verdicts
 
@@ -49,6 +60,10 @@ def _load_own(root: CacheRoot, target: LoadTarget) -> str:
     """
 
     def load_fn(request: OpenRequest) -> dict[str, int | None]:
+        if target.request.patterns or target.request.ignore_patterns:
+            # Who asks for all splits must not get those that patterns left.
+            there = tuple(target.splits.get(request.config or "", {}))
+            request = dataclasses.replace(request, splits=there)
         return _open(root, request, commit=target.commit)
 
     try:

@@ -9,41 +9,28 @@ from __future__ import annotations
 import collections
 import concurrent.futures
 import dataclasses
-import hashlib
 import os
 import pathlib
-import stat
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Callable, NamedTuple
+from typing import Callable
 
 from code_t5 import parallel
+from code_t5.hf_artifacts import content_hashes
 from code_t5.hf_artifacts.cache_root import CacheRoot
 from code_t5.hf_artifacts.checking import cache_naming
 from code_t5.hf_artifacts.checking.cache_naming import HubContents, Snapshot
 from code_t5.hf_artifacts.checking.findings import Finding
+from code_t5.hf_artifacts.content_hashes import FileHashes
+from code_t5.hf_artifacts.loading import prepared_snapshots
 from code_t5.hf_artifacts.records import ArtefactRecord, StoredFile, list_records
 
 # A finding's problem: the content cannot be checked.
 UNKNOWN = "nothing says what its content should be: no record, and its name is no hash"
-_CHUNK_BYTES = 1 << 20
 _FETCH = "fetch it again with precache"
 _REMOVE = f"remove it and {_FETCH}"
+_PREPARE = "remove its folder: load_dataset prepares it again"
 _NEWEST = "main"
-
-
-class FileHashes(NamedTuple):
-    """What a content is.
-
-    Attributes:
-      size_bytes: Its length.
-      sha256: Hexadecimal; empty if it was not asked for.
-      git: The SHA-1 that git calls the blob by; empty if it was not asked for.
-    """
-
-    size_bytes: int
-    sha256: str
-    git: str
 
 
 @dataclasses.dataclass
@@ -51,50 +38,10 @@ class _Check:
     """What is wanted of one content, and by whom."""
 
     path: pathlib.Path
+    advice: str = _REMOVE
     owners: set[str] = dataclasses.field(default_factory=set)
     wanted: dict[tuple[int, str], set[str]] = dataclasses.field(
         default_factory=lambda: collections.defaultdict(set)
-    )
-
-
-def hash_content(
-    path: pathlib.Path,
-    *,
-    with_sha256: bool = True,
-    with_git: bool = False,
-    advance_fn: Callable[[int], object] = lambda size_bytes: None,
-) -> FileHashes:
-    """Reads a file once and returns its hashes.
-
-    Args:
-      path: A regular file, not a link.
-      with_sha256: Whether that is wanted.
-      with_git: Whether git's is wanted.
-      advance_fn: Called with the number of bytes after each piece; what it raises ends the reading.
-
-    Raises:
-      OSError: It cannot be read, or is no regular file.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb", buffering=0) as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(f"{path} is no regular file")
-        sha256, git = hashlib.sha256(), hashlib.sha1(usedforsecurity=False)
-        git.update(b"blob %d\0" % status.st_size)
-        digests = [sha256] * with_sha256 + [git] * with_git
-        # A small file wants no large buffer.
-        buffer = memoryview(bytearray(max(1, min(_CHUNK_BYTES, status.st_size + 1))))
-        size_bytes = 0
-        while count := file.readinto(buffer):
-            for digest in digests:
-                digest.update(buffer[:count])
-            size_bytes += count
-            advance_fn(count)
-    return FileHashes(
-        size_bytes,
-        sha256.hexdigest() if with_sha256 else "",
-        git.hexdigest() if with_git else "",
     )
 
 
@@ -188,7 +135,23 @@ class _Survey:
         if not self._names:
             for path in self._hub.blobs:
                 self._check(path)
+        self._take_prepared()
         return list(self._checks.values())
+
+    def _take_prepared(self) -> None:
+        """Takes in what `load_dataset` prepared of snapshots."""
+        for folder, found in prepared_snapshots.list_prepared(self._root.datasets_dir):
+            if isinstance(found, str):
+                self._note(folder, found, owners=())
+                continue
+            name = f"datasets/{found.repository}".replace("/", "--")
+            key = f"{(_real(self._root.hub_dir / name) or folder).name}@{found.commit}"
+            if self._names and key not in self._recorded and found.repository not in self._names:
+                continue
+            owners = self._owners(key) if key in self._files else set[str]()
+            for path, stored in found.files.items():
+                place = folder / prepared_snapshots.ARROW / path
+                self._want_prepared(place, stored=stored, owners=owners, advice=_PREPARE)
 
     def _is_wanted(self, snapshot: Snapshot) -> bool:
         return snapshot.name in self._names or snapshot.key in self._recorded
@@ -213,8 +176,11 @@ class _Survey:
         return self._recorded.get(key) or {key}
 
     def _find(self, path: pathlib.Path, problem: str, *, owner: str) -> None:
+        self._note(path, problem, owners=(owner,))
+
+    def _note(self, path: pathlib.Path, problem: str, *, owners: Iterable[str]) -> None:
         shown = cache_naming.shown_path(self._root, path)
-        self.findings.append(Finding(shown, problem, owners=(owner,)))
+        self.findings.append(Finding(shown, problem, owners=tuple(sorted(owners))))
 
     def _check(self, path: pathlib.Path) -> _Check:
         return self._checks.setdefault(path, _Check(path))
@@ -240,7 +206,7 @@ class _Survey:
                     snapshot / name, f"is not there; the record lists it; {_FETCH}", owner=key
                 )
                 continue
-            self._want(target, stored=stored, owner=key)
+            self._want(target, stored=stored, owners={key})
             if stored.blob and cache_naming.name_hash(target):
                 if target.name != stored.blob:
                     problem = f"is the content {target.name}; the record says {stored.blob}"
@@ -248,7 +214,7 @@ class _Survey:
         for config in record.prepared:
             folder = self._root.path / config.arrow_dir
             for name, stored in config.files.items():
-                self._want_prepared(folder / name, stored=stored, owner=key)
+                self._want_prepared(folder / name, stored=stored, owners={key}, advice=_REMOVE)
 
     def _check_ref(self, key: str, record: ArtefactRecord) -> None:
         """Finds branches that stand for another commit than when the record was written."""
@@ -261,20 +227,24 @@ class _Survey:
             path = record.repository_dir(self._root) / "refs" / revision
             self._find(path, f"{found}; the record says {record.commit}; {_FETCH}", owner=key)
 
-    def _want_prepared(self, path: pathlib.Path, *, stored: StoredFile, owner: str) -> None:
+    def _want_prepared(
+        self, path: pathlib.Path, *, stored: StoredFile, owners: set[str], advice: str
+    ) -> None:
         target = _real(path)
         if target is None or not cache_naming.is_file(target):
-            self._find(path, f"is not there; the record lists it; {_FETCH}", owner=owner)
+            advice = _FETCH if advice == _REMOVE else advice
+            self._note(path, f"is not there; the record lists it; {advice}", owners=owners)
         elif not cache_naming.is_below(target, self._root_path):
-            self._find(path, f"leads to {target}, elsewhere; remove it and {_FETCH}", owner=owner)
+            self._note(path, f"leads to {target}, elsewhere; {advice}", owners=owners)
         else:
-            self._want(target, stored=stored, owner=owner)
+            self._want(target, stored=stored, owners=owners)
+            self._check(target).advice = advice
 
-    def _want(self, path: pathlib.Path, *, stored: StoredFile, owner: str) -> None:
+    def _want(self, path: pathlib.Path, *, stored: StoredFile, owners: set[str]) -> None:
         """Asks for a content of this size and hash."""
         check = self._check(path)
-        check.owners.add(owner)
-        check.wanted[stored.size_bytes, stored.sha256].add(owner)
+        check.owners |= owners
+        check.wanted[stored.size_bytes, stored.sha256] |= owners
 
 
 class _Runner:
@@ -304,7 +274,7 @@ class _Runner:
         with_sha256 = bool(check.wanted) or named == "sha256"
         try:
             if self._is_hashing and (named or check.wanted):
-                hashes = hash_content(
+                hashes = content_hashes.hash_content(
                     check.path,
                     with_sha256=with_sha256,
                     with_git=named == "git",
@@ -322,14 +292,16 @@ class _Runner:
     def _compare(self, check: _Check, hashes: FileHashes, *, named: str) -> Iterator[Finding]:
         found_name = {"sha256": hashes.sha256, "git": hashes.git}.get(named, "")
         if found_name and found_name != check.path.name:
-            problem = f"its content has the hash {found_name}; wanted that of its name; {_REMOVE}"
+            problem = (
+                f"its content has the hash {found_name}; wanted that of its name; {check.advice}"
+            )
             yield self._found(check, problem, owners=check.owners)
         for (size_bytes, sha256), owners in check.wanted.items():
             if size_bytes != hashes.size_bytes:
-                problem = f"{hashes.size_bytes} bytes; the record says {size_bytes}; {_REMOVE}"
+                problem = f"{hashes.size_bytes} bytes; the record says {size_bytes}; {check.advice}"
                 yield self._found(check, problem, owners=owners)
             elif hashes.sha256 not in ("", sha256):
-                problem = f"SHA-256 {hashes.sha256}; the record says {sha256}; {_REMOVE}"
+                problem = f"SHA-256 {hashes.sha256}; the record says {sha256}; {check.advice}"
                 yield self._found(check, problem, owners=owners)
         if not check.wanted and not named:
             yield self._found(check, UNKNOWN, owners=check.owners, is_damage=False)

@@ -16,6 +16,7 @@ from code_t5 import library_errors
 from code_t5.hf_artifacts.cache_root import CacheRoot
 from code_t5.hf_artifacts.checking import verdicts
 from code_t5.hf_artifacts.checking.load_target import LoadTarget, Proof, failed_proof
+from code_t5.hf_artifacts.fetching import leftover_locks
 from code_t5.hf_artifacts.requests import ArtefactRequest
 
 # What would lead the libraries to another place, or give them a token.
@@ -45,19 +46,6 @@ runpy.run_module("code_t5.hf_artifacts.checking.load_child", run_name="__main__"
 """
 
 
-def prove(root: CacheRoot, requests: Sequence[ArtefactRequest]) -> list[Proof]:
-    """Loads artefacts that were asked for, with no network.
-
-    Args:
-      root: Where they are.
-      requests: What was asked for; metrics among them have their scripts run.
-
-    Returns:
-      A proof for each, in order.
-    """
-    return list(load_targets(root, [LoadTarget(request, may_run=True) for request in requests]))
-
-
 def warm(
     root: CacheRoot, *, requests: Sequence[ArtefactRequest], environment: Mapping[str, str]
 ) -> list[Proof]:
@@ -85,7 +73,8 @@ def load_targets(root: CacheRoot, targets: Sequence[LoadTarget]) -> Iterator[Pro
     Yields:
       A proof for each, in order, as soon as it is there.
     """
-    yield from _load(root, targets=targets, online_environment=None)
+    with leftover_locks.removing_new_locks(root):
+        yield from _load(root, targets=targets, online_environment=None)
 
 
 def _load(

@@ -30,6 +30,7 @@ class LoadTarget:
       splits: Of a data set: number of rows by split, by configuration; none where nobody knows.
       may_run: Of a metric: whether its script may be run.
       seconds: The longest that loading it may take.
+      is_recorded: Whether precache chose its files; of other models, weights must be among them.
     """
 
     request: ArtefactRequest
@@ -37,6 +38,7 @@ class LoadTarget:
     splits: Mapping[str, Mapping[str, int]] = dataclasses.field(default_factory=dict)
     may_run: bool = False
     seconds: float = DEFAULT_SECONDS
+    is_recorded: bool = True
 
     @property
     def configs(self) -> tuple[str | None, ...]:
@@ -47,7 +49,8 @@ class LoadTarget:
         """Returns the target as JSON values."""
         splits = {config: dict(rows) for config, rows in self.splits.items()}
         fields = {"request": self.request.as_json(), "splits": splits, "commit": self.commit}
-        return {**fields, "may_run": self.may_run, "seconds": self.seconds}
+        how = {"may_run": self.may_run, "seconds": self.seconds, "is_recorded": self.is_recorded}
+        return {**fields, **how}
 
 
 def target_from_json(fields: Mapping[str, Any]) -> LoadTarget:

@@ -18,9 +18,10 @@ from typing import Any
 from absl import flags
 
 from code_t5 import errors, visible_text
-from code_t5.hf_artifacts import cache_root
+from code_t5.hf_artifacts import cache_root, requests
 from code_t5.hf_artifacts.checking import opened_dataset, opened_splits, torch_batches
 from code_t5.hf_artifacts.fetching import hub_errors
+from code_t5.hf_artifacts.loading.tried import NoConfigError
 
 LIST_FLAGS = ("splits", "data_files")
 _ONLY_WITH_DATASET = (
@@ -52,7 +53,10 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     yes_or_no("loader", help="Reads it through a torch DataLoader.")
     number("batch_size", 32, "Rows in a batch.", lower_bound=1)
     number("num_workers", 0, "Processes that read for the loader.", lower_bound=0)
-    yes_or_no("all_batches", help="Reads all batches, not the first and the last alone.")
+    yes_or_no(
+        "all_batches",
+        help="Reads all batches, not the first and the last alone (of a stream, the first).",
+    )
     yes_or_no("streaming", help="Opens it as a stream; of the Hub if no offline flag is set.")
 
 
@@ -97,9 +101,11 @@ def run(values: flags.FlagValues = flags.FLAGS) -> int:
     """
     if not is_asked(values):
         raise errors.InputError("no data set was named; wanted one; add --dataset NAME")
-    given = values["cache_dir"].value
-    root = cache_root.CacheRoot(given) if given else cache_root.default_root()
-    opened = opened_dataset.open_dataset(root, _read_request(values))
+    root = cache_root.root_of_flag(values["cache_dir"].value)
+    try:
+        opened = opened_dataset.open_dataset(root, _read_request(values))
+    except NoConfigError as error:
+        raise error.with_flag() from error
     options = torch_batches.LoaderOptions(
         batch_size=values["batch_size"].value,
         num_workers=values["num_workers"].value,
@@ -130,20 +136,12 @@ class _SplitCheck:
 
 
 def _read_request(values: flags.FlagValues) -> opened_dataset.OpenRequest:
-    files: Any = values["data_files"].value
-    if files:
-        named = [entry.partition("=") for entry in files]
-        if all(equals for _, equals, _ in named):
-            names = dict.fromkeys(name for name, _, _ in named)
-            files = {name: tuple(v for n, _, v in named if n == name) for name in names}
-        else:
-            files = tuple(files)
     return opened_dataset.OpenRequest(
         name=values["dataset"].value,
         config=values["config"].value,
         revision=values["revision"].value,
         data_dir=values["data_dir"].value,
-        data_files=files or None,
+        data_files=requests.read_data_files(values["data_files"].value),
         is_streaming=values["streaming"].value,
     )
 
@@ -228,9 +226,13 @@ def _describe(
 def _describe_batches(batches: torch_batches.BatchesRead, *, batch_size: int) -> Iterator[str]:
     number = "not known" if batches.num_batches is None else batches.num_batches
     yield f"  batches of {batch_size}: {number}, {batches.num_read} of them read"
-    for name, columns in (("first", batches.first), ("last read", batches.last)):
+    # Of a stream, the last is behind all others.
+    none = (
+        "there is none" if batches.num_read == batches.num_batches else "not read (--all_batches)"
+    )
+    for name, columns in (("first", batches.first), ("last", batches.last)):
         held = "; ".join(f"{column} {value}" for column, value in columns.items())
-        yield f"  {name}: {held or 'there is none'}"
+        yield f"  {name}: {held or none}"
 
 
 def _as_json(

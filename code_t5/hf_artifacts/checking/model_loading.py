@@ -6,6 +6,8 @@ tensors alone (`weights_only`).
 
 from __future__ import annotations
 
+import importlib.util
+import importlib.util
 import json
 import pathlib
 import pickle
@@ -36,6 +38,7 @@ _MODULES_FILE = "modules.json"
 # Modules of sentence-transformers that have settings of their own.
 _MODULES_WITH_CONFIG = ("Pooling", "Dense", "WordEmbeddings", "CNN", "LSTM")
 _MAX_JSON_BYTES = 16 << 20
+_NONE_HERE = "there is none here"
 
 
 def check_model(target: LoadTarget, files: Mapping[str, pathlib.Path]) -> Verdicts:
@@ -62,6 +65,7 @@ class _ModelParts:
 
     def __init__(self, target: LoadTarget, files: Mapping[str, pathlib.Path]) -> None:
         self._name = target.request.name
+        self._is_recorded = target.is_recorded
         self._revision = target.request.revision or "main"
         self._files = files
         self._config: Any = None
@@ -77,7 +81,7 @@ class _ModelParts:
           InputError: It needs code out of the repository.
         """
         if "config.json" not in self._files:
-            raise NothingToLoadError
+            raise NothingToLoadError(_NONE_HERE)
         import transformers
 
         try:
@@ -99,7 +103,8 @@ class _ModelParts:
           NothingToLoadError: It has none.
         """
         if not _TOKENIZER_FILES & set(self._files):
-            raise NothingToLoadError
+            # What prepares images or sound stands in its place.
+            raise NothingToLoadError("" if _PROCESSOR_FILES & set(self._files) else _NONE_HERE)
         import transformers
 
         tokenizer = transformers.AutoTokenizer.from_pretrained(self._name, **self._arguments())
@@ -143,25 +148,58 @@ class _ModelParts:
 
         Raises:
           NothingToLoadError: It has none.
+          InputError: Likewise, and nobody left them out on purpose.
         """
         main = [name for name in _WEIGHTS if name in self._files]
         loadable = [name for name in self._files if name.endswith((".safetensors", ".bin"))]
         for name in loadable:
             _refuse_tar(self._files[name])
+        if not loadable:
+            self._refuse_half_a_model()
+            raise NothingToLoadError("there are none here")
         if self._config is None and "config.json" in self._files:
             raise NothingToLoadError("not loaded, as its config is not")
         has_class = self._config is not None and bool(main)
         others = [name for name in loadable if "/" in name or not has_class]
+        if importlib.util.find_spec("torch") is None:
+            return self._read_without_torch(loadable)
         for name in others:
             _read_tensors(name, self._files[name])
         if has_class:
             return self._load_by_class(main)
-        if not others:
-            raise NothingToLoadError
         return "each file opened; nothing says which class they are for"
+
+    def _refuse_half_a_model(self) -> None:
+        """Refuses a config without weights, as half of a download leaves it.
+
+        Raises:
+          InputError: It is one, and no record says that these are all the files that were wanted.
+        """
+        if "config.json" in self._files and not self._is_recorded:
+            raise errors.InputError(
+                "no weights are here; wanted those that config.json belongs to; fetch it with "
+                "precache, which records what it fetches"
+            )
+
+    def _read_without_torch(self, names: Collection[str]) -> str:
+        """Opens what can be opened without torch.
+
+        Raises:
+          NothingToLoadError: That is nothing.
+        """
+        tensors = [name for name in names if name.endswith(".safetensors")]
+        if not tensors:
+            raise NothingToLoadError("not read, as torch is not installed")
+        for name in tensors:
+            _read_tensors(name, self._files[name])
+        return "each file opened; torch is not installed, which loads them into their class"
 
     def _load_by_class(self, main: Collection[str]) -> str | None:
         shards = self._weight_files(main)
+        if _lacks_torch():
+            for name, path in shards.items():
+                _read_tensors(name, path)
+            return "each file opened; torch is not installed, which the model is made with"
         needed = sum(path.stat().st_size for path in shards.values())
         free = _free_memory()
         # The model as it is made, and the tensors that are put into it.
@@ -237,7 +275,7 @@ def _read_tensors(name: str, path: pathlib.Path) -> None:
     """Opens a file of tensors and looks at each, without holding them all.
 
     Raises:
-      InputError: It holds something else.
+      InputError: It holds something else, or there is nothing that reads it.
     """
     if name.endswith(".safetensors"):
         import safetensors
@@ -246,6 +284,11 @@ def _read_tensors(name: str, path: pathlib.Path) -> None:
             for tensor in tensors.keys():  # noqa: SIM118 - not a mapping
                 tensors.get_slice(tensor).get_shape()
         return
+    if _lacks_torch():
+        raise errors.InputError(
+            f"{name} is read by torch, which is not installed; wanted it, or safetensors in place "
+            "of this file; install torch"
+        )
     import torch
 
     with open(path, "rb") as file:
@@ -257,6 +300,10 @@ def _read_tensors(name: str, path: pathlib.Path) -> None:
         raise errors.InputError(
             f"{name} holds something else than tensors; wanted weights alone; do not load it"
         ) from error
+
+
+def _lacks_torch() -> bool:
+    return importlib.util.find_spec("torch") is None
 
 
 def _free_memory() -> int | None:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from code_t5 import errors, library_errors, network_fence
 from code_t5.hf_artifacts import cache_root
-from code_t5.hf_artifacts.checking import opened_splits
+from code_t5.hf_artifacts.checking import cache_naming, opened_splits
 from code_t5.hf_artifacts.requests import ArtefactRequest, DataFiles
+from code_t5.storage import manifest
 
 if TYPE_CHECKING:
     from code_t5.hf_artifacts.loading import load
@@ -39,6 +40,8 @@ class OpenRequest:
       data_dir: Folder in it.
       data_files: Files of it, by split or not.
       is_streaming: Whether streams are wanted.
+      splits: The only splits that are there, of a data set of which patterns chose files; else
+        none, for all that it has.
     """
 
     name: str
@@ -47,6 +50,7 @@ class OpenRequest:
     data_dir: str | None = None
     data_files: DataFiles = None
     is_streaming: bool = False
+    splits: tuple[str, ...] = ()
 
     def arguments(self) -> dict[str, Any]:
         """Returns the arguments of `load_dataset` behind its first."""
@@ -113,8 +117,11 @@ def open_dataset(root: cache_root.CacheRoot, request: OpenRequest) -> opened_spl
     from code_t5.hf_artifacts.loading import load
 
     arguments = {**request.arguments(), "cache_dir": str(root.path)}
+    if request.splits:
+        arguments["split"] = {name: name for name in request.splits}
     with _quiet():
         found = load.find_dataset(request.name, streaming=request.is_streaming, **arguments)
+    _check_built(found)
     # What lies there as the Hub has it would be written again, as Arrow files.
     is_stream = request.is_streaming or found.place == load.SNAPSHOT
     try:
@@ -143,6 +150,15 @@ def open_dataset(root: cache_root.CacheRoot, request: OpenRequest) -> opened_spl
         directory=str(found.directory),
         splits=splits,
     )
+
+
+def _check_built(found: load.Found) -> None:
+    """Reads what build_dataset.py wrote, and compares it with its hashes: no other check does."""
+    from code_t5.hf_artifacts.built import built_record
+    from code_t5.hf_artifacts.loading import tried
+
+    if found.place in (tried.BUILT, tried.SAVED) and manifest.is_complete(found.directory):
+        built_record.read_record(found.directory).check_content()
 
 
 def _as_splits(
@@ -175,14 +191,16 @@ def _open_online(request: OpenRequest) -> opened_splits.OpenedDataset:
     import datasets
 
     try:
-        streams = datasets.load_dataset(request.name, **request.arguments(), streaming=True)
+        # As `load_dataset` does; of files in a repository, the builder's hash is the commit.
+        builder = datasets.load_dataset_builder(request.name, **request.arguments())
+        streams = builder.as_streaming_dataset()
     except Exception as error:  # the libraries' own are of a dozen kinds
         raise _why_not(request, error) from error
-    first = next(iter(streams.values()))
+    found = str(builder.hash or "")
     return opened_splits.OpenedDataset(
         name=request.name,
-        config=str(first.info.config_name or ""),
-        commit="",
+        config=str(builder.config.name or ""),
+        commit=found if cache_naming.COMMIT.fullmatch(found) else "",
         place="the Hub",
         directory="",
         splits=_as_splits(streams, is_remote=True),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from code_t5 import errors, progress
-from code_t5.hf_artifacts import records
+from code_t5.hf_artifacts import cache_root, records
 from code_t5.hf_artifacts.cache_root import CacheRoot
 from code_t5.hf_artifacts.checking import cache_naming, hashes, load_checks, load_target
 from code_t5.hf_artifacts.checking.cache_naming import HubContents, Snapshot
@@ -55,7 +55,9 @@ class CheckRow:
       repository: What it is called on the Hub now; of what is not recorded, here.
       commit: Of the repository.
       is_recorded: Whether precache fetched it.
-      size_bytes: Of its files.
+      is_proved: Whether its record says that it was loaded without a network since.
+      size_bytes: Of its files in `hub/`.
+      prepared_bytes: Of the Arrow files that were prepared of them.
       whole: `yes`, `no` or `-` (not looked at).
       loads: Likewise.
       parts: The verdict on each part that was loaded.
@@ -68,6 +70,8 @@ class CheckRow:
     commit: str
     is_recorded: bool
     size_bytes: int
+    is_proved: bool = False
+    prepared_bytes: int = 0
     whole: str = NOTHING
     loads: str = NOTHING
     parts: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -88,12 +92,14 @@ class RootReport:
       rows: The artefacts.
       findings: What is not as it should be.
       fence: What kept the network away while they were loaded; empty if nothing was loaded.
+      config: What was checked.
     """
 
     root: CacheRoot
     rows: tuple[CheckRow, ...]
     findings: tuple[Finding, ...]
     fence: str
+    config: CheckConfig
 
     @property
     def is_good(self) -> bool:
@@ -127,7 +133,7 @@ def check_root(root: CacheRoot, config: CheckConfig | None = None) -> RootReport
         proof = proofs[number] if proofs else None
         rows.append(_judge(row, findings, proof=proof, config=asked))
     fence = next((proof.fence for proof in proofs if proof.fence), "")
-    return RootReport(root, tuple(rows), tuple(findings), fence)
+    return RootReport(root, tuple(rows), tuple(findings), fence, asked)
 
 
 def _refuse_unreadable(root: CacheRoot) -> None:
@@ -136,6 +142,7 @@ def _refuse_unreadable(root: CacheRoot) -> None:
     Raises:
       InputError: It is so.
     """
+    cache_root.check_place(root.path)
     if not root.path.is_dir():
         raise errors.InputError(
             f"there is no directory {root.path}; wanted a cache that scripts/precache.py filled; "
@@ -186,7 +193,8 @@ def _entries(
             continue
         row = _other_row(snapshot)
         may_run = bool(config and config.run_metrics)
-        yield row, LoadTarget(row.request, commit=row.commit, may_run=may_run)
+        target = LoadTarget(row.request, commit=row.commit, may_run=may_run, is_recorded=False)
+        yield row, target
 
 
 def _may_run(folder: Any, config: CheckConfig | None) -> bool:
@@ -197,13 +205,16 @@ def _may_run(folder: Any, config: CheckConfig | None) -> bool:
 
 
 def _recorded_row(key: str, record: ArtefactRecord) -> CheckRow:
+    size_bytes = sum(file.size_bytes for file in record.files.values())
     return CheckRow(
         key,
         record.request,
         repository=record.repository,
         commit=record.commit,
         is_recorded=True,
-        size_bytes=record.size_bytes,
+        is_proved=record.is_proved,
+        size_bytes=size_bytes,
+        prepared_bytes=record.size_bytes - size_bytes,
     )
 
 
@@ -257,7 +268,7 @@ def _judge(
     mine = [finding for finding in findings if row.key in finding.owners and finding.is_damage]
     unknown = [f for f in findings if row.key in f.owners and f.problem == hashes.UNKNOWN]
     whole = NO if mine else YES if config.is_hashing and not unknown else NOTHING
-    reasons = [] if row.is_recorded else ["not recorded"]
+    reasons = [] if row.is_proved else ["not proved yet" if row.is_recorded else "not recorded"]
     if unknown:
         reasons.append(f"{len(unknown)} files cannot be checked, as {unknown[0].path}")
     if mine:

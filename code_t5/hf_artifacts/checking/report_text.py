@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from code_t5 import visible_text
 from code_t5.hf_artifacts import precache_report
+from code_t5.hf_artifacts.checking.load_target import NOTHING
 from code_t5.hf_artifacts.checking.report import CheckRow, RootReport
-from code_t5.hf_artifacts.requests import ArtefactRequest
 
 JSON_FORMAT = "code_t5_hf_check"
 JSON_VERSION = 1
 _SHORT_COMMIT = 12
 _JSON_FIELDS = (
-    *("key", "commit", "is_recorded", "size_bytes", "is_good"),
+    *("key", "commit", "is_recorded", "is_proved", "size_bytes", "prepared_bytes", "is_good"),
     *("whole", "loads", "parts", "reason"),
 )
-
-
-def _title(request: ArtefactRequest) -> str:
-    """Returns an artefact's name, with what was chosen of it."""
-    chosen = request.data_dir or request.data_files
-    title = request.title + (f" [{_chosen(chosen)}]" if chosen else "")
-    return f"{title} at {request.revision}" if request.revision else title
-
-
-def _chosen(value: Any) -> str:
-    """Returns data files, or a folder, as they are written in a table."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}={_chosen(paths)}" for name, paths in value.items())
-    return value if isinstance(value, str) else ", ".join(value)
 
 
 def describe(report: RootReport) -> list[str]:
@@ -52,12 +38,13 @@ def describe(report: RootReport) -> list[str]:
 
 
 def _table(rows: Sequence[CheckRow]) -> list[str]:
-    head = ("kind", "name", "commit", "size", "whole", "loads", "reason")
+    head = ("kind", "name", "commit", "size", "prepared", "whole", "loads", "reason")
     cells = []
     for row in rows:
-        name = _title(row.request)
-        size, commit = precache_report.size_text(row.size_bytes), row.commit[:_SHORT_COMMIT]
-        cells.append((row.request.kind, name, commit, size, row.whole, row.loads, row.reason))
+        about = (row.request.kind, row.request.full_title, row.commit[:_SHORT_COMMIT])
+        prepared = precache_report.size_text(row.prepared_bytes) if row.prepared_bytes else NOTHING
+        sizes = (precache_report.size_text(row.size_bytes), prepared)
+        cells.append((*about, *sizes, row.whole, row.loads, row.reason))
     return precache_report.table(head, cells) if rows else []
 
 
@@ -68,11 +55,29 @@ def _summary(report: RootReport) -> str:
             f"python scripts/precache.py --cache_dir {shlex.quote(str(report.root.path))}"
         )
     bad = sum(not row.is_good for row in report.rows)
-    said = f"{len(report.rows)} artefacts, {bad} of them not good" if bad else "all is good"
+    said = f"{len(report.rows)} artefacts, {bad} of them not good" if bad else _praise(report)
     if not bad and not report.is_good:
         said = f"{len(report.rows)} artefacts are good, and other files are damaged"
     fence = f"; loaded behind a fence ({report.fence})" if report.fence else ""
     return f"{report.root.path}: {said}{fence}"
+
+
+def _praise(report: RootReport) -> str:
+    """Returns what is known of artefacts with which nothing is wrong."""
+    config = report.config
+    if not config.is_hashing and not config.is_loading:
+        return "names and sizes are right; nothing was read or loaded"
+    if not config.is_hashing:
+        said = "names and sizes are right, and all loads; no content was hashed"
+    else:
+        said = "all is good" if config.is_loading else "all is whole; nothing was loaded"
+    asked = [("whole", config.is_hashing), ("loads", config.is_loading)]
+    names = [name for name, is_asked in asked if is_asked]
+    unknown = sum(any(getattr(row, name) == NOTHING for name in names) for row in report.rows)
+    if not unknown:
+        return said
+    known = said.replace("all", "what could be checked", 1)
+    return f"{known} ({unknown} of {len(report.rows)} artefacts only in part)"
 
 
 def _row_as_json(row: CheckRow) -> dict[str, Any]:
@@ -93,6 +98,8 @@ def as_json(report: RootReport) -> str:
         "format_version": JSON_VERSION,
         "cache_dir": str(report.root.path),
         "is_good": report.is_good,
+        "is_hashed": report.config.is_hashing,
+        "is_loaded": report.config.is_loading,
         "fence": report.fence,
         "artefacts": [_row_as_json(row) for row in report.rows],
         "findings": [finding.as_json() for finding in report.findings],

@@ -43,7 +43,7 @@ class BatchesRead:
       num_read: How many of them were read.
       num_rows: Rows in those that were read.
       first: Of each column of the first batch, what it is.
-      last: Of the last.
+      last: Of the last; empty where that was not read.
     """
 
     num_batches: int | None
@@ -100,7 +100,8 @@ def read_stream(
     total = None if num_rows is None else -(-num_rows // options.batch_size)
     if not options.all_batches:
         read = _read(itertools.islice(loader, 1), total=1, description=description)
-        return dataclasses.replace(read, num_batches=total)
+        last = read.last if total == 1 else {}
+        return dataclasses.replace(read, num_batches=total, last=last)
     read = _read(loader, total=total, description=description)
     return dataclasses.replace(read, num_batches=read.num_read)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Callable
 
 from code_t5 import errors, library_errors, network_fence, visible_text
@@ -80,7 +79,7 @@ def one_line(text: str) -> str:
 
 
 def _is_uncached(error: BaseException) -> bool:
-    for one in _causes(error):
+    for one in library_errors.causes(error, with_hidden=True):
         if isinstance(one, (network_fence.NetworkBlockedError, ConnectionError)):
             return True
         if type(one).__name__ in _UNCACHED:
@@ -88,12 +87,3 @@ def _is_uncached(error: BaseException) -> bool:
         if isinstance(one, OSError) and any(text in str(one).lower() for text in _UNCACHED_TEXTS):
             return True
     return False
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    found: BaseException | None = error
-    while found is not None and id(found) not in seen:
-        seen.add(id(found))
-        yield found
-        found = found.__cause__ or found.__context__

@@ -45,7 +45,6 @@ def child_environment(root: CacheRoot, *, is_offline: bool) -> dict[str, str]:
     ours = {
         "HF_TOKEN_PATH": constants.HF_TOKEN_PATH,
         "HF_XET_CACHE": str(getattr(constants, "HF_XET_CACHE", "")),
-        "HF_MODULES_CACHE": str(root.path / "modules"),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",

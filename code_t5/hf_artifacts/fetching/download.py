@@ -10,7 +10,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
-import errno
 import logging
 import os
 import pathlib
@@ -26,6 +25,7 @@ from code_t5.hf_artifacts.fetching import (
     hub_errors,
     metric_modules,
     progress_ticker,
+    refs,
     repository_links,
     retries,
     stream_hashes,
@@ -34,9 +34,6 @@ from code_t5.hf_artifacts.fetching import (
 from code_t5.hf_artifacts.fetching.hub_listing import HubFile, HubListing
 from code_t5.hf_artifacts.records import StoredFile
 from code_t5.hf_artifacts.requests import ArtefactRequest
-from code_t5.storage import atomic
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EPERM)
 
 Moved = Callable[[int], object]
 
@@ -48,7 +45,6 @@ class _Job:
     root: CacheRoot
     request: ArtefactRequest
     listing: HubListing
-    token: str | None
     ticker: progress_ticker.ProgressTicker
     say: retries.Say | None
     stop: threading.Event
@@ -77,7 +73,6 @@ def fetch(
     request: ArtefactRequest,
     listing: HubListing,
     progress: Moved | None = None,
-    token: str | None = None,
     num_workers: int = 8,
     say: retries.Say | None = None,
 ) -> dict[str, StoredFile]:
@@ -90,7 +85,6 @@ def fetch(
       request: What was asked for; the files lie under its name, and under the present one.
       listing: What the Hub has.
       progress: Is told of bytes as they are on the disk; what was there already counts too.
-      token: None for the one that huggingface_hub finds.
       num_workers: Files at once.
       say: Is told what is waited for.
 
@@ -104,7 +98,7 @@ def fetch(
     """
     repository_links.link_repository(root, request=request, repository=listing.repository)
     ticker = progress_ticker.ProgressTicker(progress or (lambda count: None))
-    job = _Job(root, request, listing, token, ticker, say, threading.Event())
+    job = _Job(root, request, listing, ticker, say, threading.Event())
     groups: dict[HubFile, list[str]] = collections.defaultdict(list)
     for path, file in listing.files.items():
         groups[file].append(path)
@@ -117,7 +111,7 @@ def fetch(
             num_threads=num_workers,
             stop=job.stop,
         )
-    _write_ref(job)
+    refs.write_ref(root, request=request, commit=listing.commit)
     if request.kind == "metric":
         folder = job.folder / "snapshots" / listing.commit
         metric_modules.install(root, request=request, snapshot_dir=folder)
@@ -272,13 +266,12 @@ def _ask_for(job: _Job, path: str) -> None:
             repo_type=job.request.repository_type,
             revision=job.listing.commit,
             cache_dir=job.root.hub_dir,
-            token=job.token,
         )
 
     try:
         retries.call(ask, what=f"{job.request.name}/{path}", say=job.say, stop=job.stop)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in hub_errors.DISK_ERRORS:
             raise
         told = hub_errors.as_hub_error(error, request=job.request)
         if told is None:
@@ -288,14 +281,3 @@ def _ask_for(job: _Job, path: str) -> None:
                 "what it says, and run the command again: it goes on"
             ) from error
         raise told from error
-
-
-def _write_ref(job: _Job) -> None:
-    """Notes which commit the revision that was asked for is, as huggingface_hub does."""
-    revision = job.request.revision or "main"
-    if revision == job.listing.commit:
-        return
-    path = job.folder / "refs" / revision
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.is_file() or path.read_bytes() != job.listing.commit.encode():
-        atomic.write_file(path, job.listing.commit.encode())

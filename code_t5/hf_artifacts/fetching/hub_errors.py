@@ -5,6 +5,7 @@ A *gated* repository is one that is given only to those whom its authors let in.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -16,6 +17,14 @@ _DEFAULT_ENDPOINT = "https://huggingface.co"
 _PAGE_FOLDERS = {"model": "", "dataset": "datasets/", "metric": "spaces/"}
 _TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{16,}|\b[Bb]earer\s+[^\s'\"]+")
 
+
+# What a disk says that takes no more: it is full, or not ours.
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_ERRORS = (*FULL_DISK, errno.EACCES, errno.EROFS, errno.EPERM)
+# Where the Hub keeps Parquet files that it made of data sets.
+CONVERSION = "refs/convert/parquet"
+_LONG_WAIT_SECONDS = 300
+_PASSING_STATUSES = (408, 429)
 
 # What the system says, inside of what libraries make of it.
 _SYSTEM_REASON = re.compile(r"\[Errno -?\d+\] ([^'\")\]]+)")
@@ -133,7 +142,7 @@ def as_hub_error(error: BaseException, *, request: ArtefactRequest) -> errors.Co
     """
     if isinstance(error, errors.CodeT5Error):
         return error
-    for one in with_causes(error):
+    for one in library_errors.causes(error, with_hidden=True):
         told = _told(one, request)
         if told is not None:
             return told
@@ -149,6 +158,12 @@ def unreachable(error: BaseException, *, request: ArtefactRequest) -> HubUnreach
       request: What was asked for.
     """
     status = _status(error)
+    seconds = retry_after(error)
+    if seconds is not None and seconds > _LONG_WAIT_SECONDS:
+        return HubUnreachableError(
+            f"{endpoint()} answers with status {status}, and asks to wait for {seconds:.0f} s; "
+            f"wanted {request.where}; run the command again after that: what was fetched is kept"
+        )
     silence = f"does not answer ({describe_silence(error)})"
     found = f"answers with status {status}" if status else silence
     return HubUnreachableError(
@@ -157,18 +172,31 @@ def unreachable(error: BaseException, *, request: ArtefactRequest) -> HubUnreach
     )
 
 
-def with_causes(error: BaseException) -> Iterator[BaseException]:
-    """Yields an error and all that it came from, also what its raiser hides, the newest first.
+def retry_after(error: BaseException) -> float | None:
+    """Returns how many seconds a server asks to wait, where it says so by a number.
 
     Args:
-      error: Any.
+      error: With or without the server's answer.
     """
-    seen: set[int] = set()
-    found: BaseException | None = error
-    while found is not None and id(found) not in seen:
-        seen.add(id(found))
-        yield found
-        found = found.__cause__ or found.__context__
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    value = str(headers.get("Retry-After", "")).strip()
+    return float(value) if value.isascii() and value.isdigit() else None
+
+
+def needs_script(request: ArtefactRequest, *, has_conversion: bool) -> errors.InputError:
+    """Returns what to tell of a data set that is read by a script of its own.
+
+    Args:
+      request: What was asked for.
+      has_conversion: Whether the Hub has Parquet files of it.
+    """
+    todo = "name another data set, or fetch its files alone with prepare: false"
+    if has_conversion:
+        todo = f"ask for the Hub's conversion with revision: {CONVERSION}"
+    return errors.InputError(
+        f"{request.where} needs a script of its own, which nobody runs any more; wanted data "
+        f"files; {todo}"
+    )
 
 
 def _status(error: BaseException) -> int | None:
@@ -201,6 +229,11 @@ def _told(error: BaseException, request: ArtefactRequest) -> errors.CodeT5Error 
         return _not_found(request)
     if status in (401, 403):
         return _refused(request, status=status)
+    if status is not None and 400 <= status < 500 and status not in _PASSING_STATUSES:
+        return errors.InputError(
+            f"{endpoint()} answers with status {status} ({describe(error)}); wanted "
+            f"{request.where}; correct the request, HF_ENDPOINT or the proxy"
+        )
     return None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from code_t5 import errors
@@ -30,6 +30,9 @@ _BLOB = {True: re.compile(r"[0-9a-f]{64}"), False: re.compile(r"[0-9a-f]{40}")}
 # Above it the Hub's short answer may leave files out.
 _MAX_SHORT_LIST = 10_000
 _TIMEOUT_SECONDS = 10.0
+# What file systems hold, with room for what stands in front of a path.
+_MAX_PART_BYTES = 255
+_MAX_PATH_LENGTH = 2048
 
 
 class HubFile(NamedTuple):
@@ -68,14 +71,11 @@ class HubListing:
         return sum({file.blob: file.size_bytes for file in self.files.values()}.values())
 
 
-def ask_hub(
-    request: ArtefactRequest, *, token: str | None = None, say: retries.Say | None = None
-) -> HubListing:
+def ask_hub(request: ArtefactRequest, *, say: retries.Say | None = None) -> HubListing:
     """Asks the Hub for the commit of a request, and chooses the files that loading it takes.
 
     Args:
       request: What is wanted.
-      token: None for the one that huggingface_hub finds.
       say: Is told what is waited for.
 
     Returns:
@@ -89,8 +89,9 @@ def ask_hub(
     check_name(request)
 
     def ask() -> HubListing:
-        listing = _ask(request, token)
-        card = _read_card(request, listing, token=token)
+        listing = _ask(request)
+        _check_script(request, listing)
+        card = _read_card(request, listing)
         chosen = wanted_files.choose(request, files=listing.files, card=card)
         others = {path: file for path, file in listing.files.items() if path not in chosen}
         files = {path: listing.files[path] for path in sorted(chosen)}
@@ -130,10 +131,10 @@ def check_name(request: ArtefactRequest) -> None:
         )
 
 
-def _ask(request: ArtefactRequest, token: str | None) -> HubListing:
+def _ask(request: ArtefactRequest) -> HubListing:
     import huggingface_hub
 
-    hub = huggingface_hub.HfApi(token=token)
+    hub = huggingface_hub.HfApi()
     found = hub.repo_info(
         request.name,
         repo_type=request.repository_type,
@@ -153,7 +154,7 @@ def _ask(request: ArtefactRequest, token: str | None) -> HubListing:
     return _checked(HubListing(str(found.id), commit, files), request=request)
 
 
-def _read_card(request: ArtefactRequest, listing: HubListing, *, token: str | None) -> bytes:
+def _read_card(request: ArtefactRequest, listing: HubListing) -> bytes:
     """Returns the README of a data set, which says what its configurations are; or nothing."""
     name = wanted_files.CARD_NAME
     card = listing.files.get(name)
@@ -169,10 +170,37 @@ def _read_card(request: ArtefactRequest, listing: HubListing, *, token: str | No
         listing.repository, name, repo_type=request.repository_type, revision=listing.commit
     )
     answer = utils.get_session().get(
-        url, headers=utils.build_hf_headers(token=token), timeout=_TIMEOUT_SECONDS
+        url, headers=utils.build_hf_headers(), timeout=_TIMEOUT_SECONDS
     )
     utils.hf_raise_for_status(answer)
     return answer.content
+
+
+def _check_script(request: ArtefactRequest, listing: HubListing) -> None:
+    """Refuses a data set that `datasets` would read by a script: before anything is fetched.
+
+    Raises:
+      InputError: It is one.
+    """
+    # By this name, and beside whatever else there is, `datasets` finds it.
+    script = f"{request.name.rpartition('/')[2]}.py"
+    if request.kind != "dataset" or not request.prepare or script not in listing.files:
+        return
+    import huggingface_hub
+
+    try:
+        huggingface_hub.HfApi().repo_info(
+            request.name,
+            repo_type=request.repository_type,
+            revision=hub_errors.CONVERSION,
+            timeout=_TIMEOUT_SECONDS,
+        )
+        has_conversion = True
+    except Exception as error:
+        if retries.find_passing(error) is not None:
+            raise
+        has_conversion = False
+    raise hub_errors.needs_script(request, has_conversion=has_conversion)
 
 
 def _hub_file(file: Any) -> HubFile:
@@ -198,12 +226,20 @@ def _checked(listing: HubListing, *, request: ArtefactRequest) -> HubListing:
         slips.append(listing.repository)
     if not _COMMIT.fullmatch(listing.commit):
         slips.append(listing.commit)
+    slips = slips or _clashes(listing.files)
     if slips:
         raise errors.InputError(
             f"{hub_errors.endpoint()} lists {slips[0]!r} in {request.name}; wanted names and "
-            "hashes that stay inside of the cache; do not use this repository"
+            "hashes that stay inside of the cache and that a disk can hold; do not use this "
+            "repository"
         )
     return listing
+
+
+def _clashes(paths: Collection[str]) -> list[str]:
+    """Returns the paths that a file has as well whose name is a folder's."""
+    folders = {str(parent) for path in paths for parent in pathlib.PurePosixPath(path).parents}
+    return [path for path in paths if path in folders]
 
 
 def _is_safe(path: str) -> bool:
@@ -215,4 +251,7 @@ def _is_safe(path: str) -> bool:
         and not path.endswith("/")
         and not {"..", ".", ""} & set(path.split("/"))
         and not any(character in path for character in bad)
+        and all(len(part.encode("utf-8", "replace")) <= _MAX_PART_BYTES for part in parts)
+        and len(path) <= _MAX_PATH_LENGTH
+        and not any("\ud800" <= character <= "\udfff" for character in path)
     )

@@ -11,12 +11,14 @@ import contextlib
 import importlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from code_t5.hf_artifacts.fetching import file_locks, hub_errors, retries
+from code_t5 import library_errors
+from code_t5.hf_artifacts.fetching import file_locks, retries
 
 
 def main() -> None:
@@ -41,15 +43,31 @@ def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _prepare_dataset(request: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Returns, for each configuration, its name, Arrow directory and number of rows by split."""
+    """Returns, for each configuration, its name, Arrow directory and number of rows by split.
+
+    Of one that cannot be prepared from the files that may be read, its name and why.
+    """
     what = f"preparing {request['name']}"
     options = {name: request[name] for name in ("data_dir", "data_files")}
     options["revision"] = request["commit"]
-    builders = retries.call(lambda: _open(request, options=options), what=what, say=_say)
+
+    def open_all() -> list[tuple[Any, _Choice]]:
+        builders = _open(request, options=options)
+        return [(builder, _choose(builder, request=request)) for builder in builders]
+
+    opened = retries.call(open_all, what=what, say=_say)
+    if [None for builder, choice in opened if _remove_narrower(builder, choice)]:
+        # What was read of them is gone as well.
+        opened = retries.call(open_all, what=what, say=_say)
     prepared = []
-    for builder in builders:
+    for builder, choice in opened:
+        if choice.fault:
+            prepared.append({"config": builder.config.name, "fault": choice.fault})
+            continue
+        # The card says how many rows all splits have.
+        checks = {"verification_mode": "no_checks"} if choice.is_narrow else {}
         retries.call(
-            lambda: builder.download_and_prepare(num_proc=request["num_proc"]),  # noqa: B023
+            lambda: builder.download_and_prepare(**checks),  # noqa: B023
             what=what,
             say=_say,
         )
@@ -62,6 +80,62 @@ def _prepare_dataset(request: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return prepared
+
+
+class _Choice(NamedTuple):
+    """Which splits of a configuration are prepared.
+
+    Attributes:
+      splits: Their names; none where nobody knows.
+      is_narrow: Whether there are more.
+      fault: Why nothing can be prepared; empty if it can.
+    """
+
+    splits: frozenset[str]
+    is_narrow: bool = False
+    fault: str = ""
+
+
+def _choose(builder: Any, *, request: Mapping[str, Any]) -> _Choice:
+    """Takes away the splits of which no file was chosen, before anything is fetched.
+
+    A split that has some of its files is none: whoever loads it would get fewer rows than it has.
+    """
+    files, allowed = builder.config.data_files, request["allowed"]
+    if allowed is None:
+        return _Choice(frozenset(map(str, files or ())))
+    left, commit = set(allowed), request["commit"]
+    is_narrow = False
+    for split, names in list((files or {}).items()):
+        lacking = [name for name in names if _path_in_repository(name, commit) not in left]
+        if not lacking:
+            continue
+        is_narrow = True
+        if len(lacking) < len(names):
+            shown = f"{len(lacking)} of the {len(names)} files of its split {split}"
+            return _Choice(frozenset(), is_narrow, f"the patterns leave out {shown}")
+        del files[split]
+    if not files:
+        return _Choice(frozenset(), is_narrow, "the patterns leave out all of its files")
+    return _Choice(frozenset(map(str, files)), is_narrow)
+
+
+def _path_in_repository(address: str, commit: str) -> str:
+    """Returns the path of a file in its repository; empty if it is none of this commit."""
+    return address.split("::")[-1].partition(f"@{commit}/")[2]
+
+
+def _remove_narrower(builder: Any, choice: _Choice) -> bool:
+    """Removes what was prepared of fewer splits; `datasets` would take it for all there is."""
+    folder = builder.cache_dir
+    if choice.fault or not os.path.isfile(os.path.join(folder, "dataset_info.json")):
+        return False
+    if choice.splits <= set(map(str, builder.info.splits or ())):
+        return False
+    home = os.path.realpath(os.environ["HF_DATASETS_CACHE"])
+    if os.path.commonpath([home, os.path.realpath(folder)]) == home:
+        shutil.rmtree(os.path.realpath(folder))
+    return True
 
 
 def _open(request: Mapping[str, Any], *, options: Mapping[str, Any]) -> list[Any]:
@@ -110,7 +184,7 @@ def _say(text: str) -> None:
 
 def _describe(error: Exception) -> dict[str, Any]:
     """Returns an error as the parent is told of it."""
-    causes = list(hub_errors.with_causes(error))
+    causes = list(library_errors.causes(error, with_hidden=True))
     numbers = [one.errno for one in causes if isinstance(one, OSError) and one.errno]
     return {
         "type": type(error).__name__,

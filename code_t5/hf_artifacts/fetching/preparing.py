@@ -7,18 +7,22 @@ own, for `datasets` reads its settings when it is imported.
 from __future__ import annotations
 
 import contextlib
-import errno
 import glob
 import os
 import pathlib
 import re
 import shutil
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Callable
 
 from code_t5 import errors
 from code_t5.hf_artifacts.cache_root import CacheRoot
-from code_t5.hf_artifacts.fetching import file_hashes, hub_errors, repository_links
+from code_t5.hf_artifacts.fetching import (
+    file_hashes,
+    hub_errors,
+    leftover_locks,
+    repository_links,
+)
 from code_t5.hf_artifacts.fetching.child_process import PreparingChild, child_environment
 from code_t5.hf_artifacts.fetching.hub_listing import HubFile
 from code_t5.hf_artifacts.records import PreparedConfig, StoredFile
@@ -26,7 +30,6 @@ from code_t5.hf_artifacts.requests import ArtefactRequest
 
 __all__ = ["PreparingChild", "child_environment", "prepare_dataset"]
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS, errno.EPERM)
 _SCRIPT_ERROR = re.compile(r"Dataset scripts are no longer supported|trust_remote_code", re.I)
 
 
@@ -35,8 +38,9 @@ def prepare_dataset(
     *,
     request: ArtefactRequest,
     commit: str,
-    num_workers: int | None = None,
+    allowed: Collection[str] | None = None,
     child: PreparingChild | None = None,
+    say: Callable[[str], object] = lambda text: None,
 ) -> tuple[PreparedConfig, ...]:
     """Prepares the configurations of a data set, and hashes what came of it.
 
@@ -46,8 +50,10 @@ def prepare_dataset(
       root: Where its files have been fetched to.
       request: Which configurations; none means the only one, or all.
       commit: Of its repository.
-      num_workers: Processes that write; None for one.
+      allowed: The only files that may be read of the repository; None for all. A split some of
+        whose files are not among them is left out, and so is a configuration without splits.
       child: That prepares it; where there is none, or it died, one is started.
+      say: Is told of each configuration that was left out.
 
     Returns:
       What was prepared.
@@ -59,21 +65,29 @@ def prepare_dataset(
       CodeT5Error: The child died.
       OSError: There is no room, or no permission to write.
     """
-    fields = {**request.as_json(), "commit": commit, "num_proc": num_workers}
-    fields["where"] = request.where
+    fields = {**request.as_json(), "commit": commit, "where": request.where}
+    fields["allowed"] = None if allowed is None else sorted(allowed)
     present = repository_links.present_name(root, request)
     repository_links.link_datasets_folder(root, request=request, repository=present)
     try:
         answer = _ask(root, fields, child=child)
     finally:
-        _remove_locks(root, request)
+        leftover_locks.remove_locks(root, names={request.name, present}, folders=[])
     if "error" in answer:
         number = answer["error"]["errno"]
-        if number in _FULL:
+        if number in hub_errors.DISK_ERRORS:
             raise OSError(number, os.strerror(number), os.fspath(root.datasets_dir))
         raise _refused(answer["error"], request)
     repository_links.link_prepared(root, request=request, repository=present)
-    return tuple(_hash_prepared(root, one) for one in answer["result"])
+    prepared = []
+    for one in answer["result"]:
+        if "fault" in one:
+            say(
+                f"{request.name}: {one['config']} is not prepared: {one['fault']} (what data_files names is)"
+            )
+        else:
+            prepared.append(_hash_prepared(root, one))
+    return tuple(prepared)
 
 
 def _ask(root: CacheRoot, fields: Mapping[str, Any], *, child: PreparingChild | None) -> Any:
@@ -92,10 +106,7 @@ def _ask(root: CacheRoot, fields: Mapping[str, Any], *, child: PreparingChild | 
 def _refused(error: Mapping[str, Any], request: ArtefactRequest) -> errors.CodeT5Error:
     message = hub_errors.without_tokens(f"{error['type']}: {error['message']}")[:400]
     if _SCRIPT_ERROR.search(error["message"]):
-        return errors.InputError(
-            f"{request.where} needs a script of its own, which nobody runs any more; wanted data "
-            "files; ask for the Hub's conversion with revision refs/convert/parquet"
-        )
+        return hub_errors.needs_script(request, has_conversion=True)
     if error["is_passing"]:
         return hub_errors.HubUnreachableError(
             f"{hub_errors.endpoint()} did not answer while {request.where} was prepared "
@@ -134,15 +145,6 @@ def _hash_file(path: pathlib.Path) -> StoredFile:
     # As an LFS file: SHA-256 alone.
     stored = file_hashes.hash_content(os.fspath(path), wanted=HubFile(size, "", True))
     return StoredFile(stored.size_bytes, stored.sha256)
-
-
-def _remove_locks(root: CacheRoot, request: ArtefactRequest) -> None:
-    """Removes the locks that `datasets` leaves behind; they bear absolute paths."""
-    folder = root.datasets_dir / repository_links.dataset_folder_name(request.name)
-    name = os.fspath(folder).replace(os.sep, "_")
-    for lock in root.datasets_dir.glob(f"{glob.escape(name)}_*.lock"):
-        with contextlib.suppress(OSError):
-            lock.unlink()
 
 
 def _remove_leftovers(folder: pathlib.Path) -> None:

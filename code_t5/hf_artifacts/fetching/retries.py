@@ -94,7 +94,7 @@ def find_passing(error: BaseException) -> BaseException | None:
         `datasets` says of a Hub that answers 429 that there is no such file.
     """
     passing = None
-    for one in hub_errors.with_causes(error):
+    for one in library_errors.causes(error, with_hidden=True):
         # The user's own switch; huggingface_hub calls it an error of the connection.
         if type(one).__name__ == "OfflineModeIsEnabled":
             return None
@@ -109,10 +109,11 @@ def asked_seconds(error: BaseException, *, now: float | None = None) -> float | 
       error: With or without the server's answer.
       now: Seconds since 1970; by default, the clock's.
     """
+    seconds = hub_errors.retry_after(error)
+    if seconds is not None:
+        return seconds
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     value = str(headers.get("Retry-After", "")).strip()
-    if value.isascii() and value.isdigit():
-        return float(value)
     try:
         date = email.utils.parsedate_to_datetime(value)
     except (TypeError, ValueError, IndexError):

@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from code_t5 import library_errors
@@ -23,6 +24,10 @@ from code_t5.hf_artifacts.records import PreparedConfig, StoredFile
 from code_t5.hf_artifacts.requests import ArtefactRequest
 
 _INCOMPLETE = ".incomplete"
+_COMMIT_BYTES = 40
+_ADDRESS = re.compile(r"hf://datasets/([^/@]+(?:/[^/@]+)?)@")
+# Names that `datasets` may write as it writes another: of small letters alone there is one.
+_SPELLING = re.compile(r"[A-Z_]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +42,7 @@ class ArrowEntry:
       config: Its configuration's name.
       commit: Of the repository; None if the directory does not say.
       files: What a record says of every file; None if there is none.
+      addresses: Of the files that it was made of, if it names any.
     """
 
     directory: pathlib.Path
@@ -46,6 +52,7 @@ class ArrowEntry:
     config: str
     commit: str | None
     files: Mapping[str, StoredFile] | None = None
+    addresses: tuple[str, ...] = ()
 
     @property
     def is_plain(self) -> bool:
@@ -60,6 +67,47 @@ def list_entries(lookup: Lookup, commit: str | None = None) -> Iterator[ArrowEnt
       lookup: Where they may be.
       commit: Only of this one, or of those that do not say.
     """
+    for entry in _list_all(lookup, commit):
+        if not find_stranger(lookup, entry):
+            yield entry
+
+
+def find_stranger(lookup: Lookup, entry: ArrowEntry) -> str:
+    """Returns why a directory may be another repository's; empty if it is not.
+
+    `datasets` calls the directories of `org/fooBar` and of `org/foo_bar` the same.
+
+    Args:
+      lookup: What is asked for.
+      entry: The directory.
+    """
+    named = {match.group(1) for match in map(_ADDRESS.match, entry.addresses) if match}
+    if named:
+        others = ", ".join(sorted(named))
+        return "" if named & {*lookup.names} else f"its rows are of the repository {others}"
+    if any(not _SPELLING.search(name.rpartition("/")[2]) for name in lookup.names):
+        return ""
+    if entry.commit and lookup.records_of(entry.commit):
+        return ""
+    for _, folder in lookup.repositories() if entry.commit else ():
+        if (folder / "snapshots" / str(entry.commit)).is_dir():
+            return ""
+        if entry.commit in _references(folder):
+            return ""
+    return (
+        "it may be of a repository of another spelling (foo_bar, fooBar): nothing in hub/ names "
+        f"its commit for {lookup.request.path}"
+    )
+
+
+def _references(repository: pathlib.Path) -> Iterator[str]:
+    for path in sorted((repository / "refs").rglob("*")):
+        if path.is_file():
+            with open(path, "rb") as file:
+                yield file.read(_COMMIT_BYTES).decode("ascii", "replace")
+
+
+def _list_all(lookup: Lookup, commit: str | None) -> Iterator[ArrowEntry]:
     for cache in lookup.caches.datasets_dirs:
         for name in lookup.names:
             home = cache / _folder_name(name)
@@ -70,9 +118,11 @@ def list_entries(lookup: Lookup, commit: str | None = None) -> Iterator[ArrowEnt
                 found = folder.name if is_commit(folder.name) else None
                 if commit is not None and found not in (None, commit):
                     continue
-                config = arrow_reading.read_config_name(folder)
+                config, addresses = arrow_reading.read_origin(folder)
                 relative = folder.relative_to(cache).as_posix()
-                yield ArrowEntry(folder, cache, relative, folder.parts[-3], config, found)
+                yield ArrowEntry(
+                    folder, cache, relative, folder.parts[-3], config, found, addresses=addresses
+                )
 
 
 def list_prepared(
@@ -98,13 +148,20 @@ def configs_cached(lookup: Lookup, commit: str | None) -> list[str]:
     """
     found = [entry.config for entry in list_entries(lookup, commit) if entry.is_plain]
     for one, prepared in list_prepared(lookup, commit):
-        if one.record.request.data_files is None and one.record.request.data_dir is None:
+        asked = one.record.request
+        if asked.data_files is None and asked.data_dir is None and not _leaves_out(asked):
             found.append(prepared.config)
     return sorted(set(found))
 
 
 def find_arrow(
-    lookup: Lookup, *, commit: str | None, config: str, ids: set[str], tried: list[Tried]
+    lookup: Lookup,
+    *,
+    commit: str | None,
+    config: str,
+    ids: set[str],
+    every: Sequence[str] | None,
+    tried: list[Tried],
 ) -> Iterator[tuple[str, str | None, ArrowFiles]]:
     """Yields Arrow files of what is asked for: those of records, then the others.
 
@@ -113,12 +170,14 @@ def find_arrow(
       commit: Of which.
       config: The configuration's name.
       ids: What `datasets` would call the directory.
+      every: The splits that there are in the whole repository; None if that is not known.
       tried: Gets what is refused.
 
     Yields:
       The place's kind, the commit, and the files, in which the splits wanted are there.
     """
     seen: set[str] = set()
+    narrow = narrow_dirs(lookup, commit)
     for place, entry in _meant(lookup, commit=commit, config=config, ids=ids, tried=tried):
         real = os.path.realpath(entry.directory)
         if real in seen:
@@ -129,6 +188,8 @@ def find_arrow(
                 entry.directory, home=entry.home, fingerprint=entry.relative, files=entry.files
             )
             arrow_reading.check_splits(arrow, lookup.request.split_names)
+            if real in narrow and lookup.request.split_names is None:
+                _check_every(arrow, every)
         except RefusedError as error:
             tried.append(Tried(place, str(entry.directory), str(error)))
         else:
@@ -159,7 +220,13 @@ def _meant(
     elif others or not lookup.records_of(commit)[0].record.prepared:
         there = ", ".join(others) or "none"
         tried.append(Tried(RECORDED, roots, f"of this commit they have {there}"))
-    entries = list(list_entries(lookup, commit))
+    entries = []
+    for entry in _list_all(lookup, commit):
+        stranger = find_stranger(lookup, entry)
+        if stranger:
+            tried.append(Tried(ARROW, str(entry.directory), stranger))
+        else:
+            entries.append(entry)
     fitting = [entry for entry in entries if entry.config_id in ids]
     for entry in fitting:
         # A directory that does not say its commit cannot be told from another's.
@@ -172,6 +239,21 @@ def _meant(
         where = ", ".join(map(str, lookup.caches.datasets_dirs))
         wanted = f"; wanted {', '.join(sorted(ids))}" if ids else ""
         tried.append(Tried(ARROW, where, f"it has {there}{wanted}"))
+
+
+def _check_every(arrow: ArrowFiles, every: Sequence[str] | None) -> None:
+    """Refuses Arrow files of some splits where all are wanted.
+
+    Raises:
+      RefusedError: There are others on the Hub, or nobody knows.
+    """
+    lacking = sorted({*(every or ())} - {*arrow.splits})
+    if every is None or lacking:
+        others = ", ".join(lacking) or "others"
+        raise RefusedError(
+            f"of its splits only {', '.join(arrow.splits)} was fetched, by patterns, not {others}: "
+            "name a split that is there"
+        )
 
 
 def _no_records(lookup: Lookup, commit: str | None) -> str:
@@ -243,6 +325,25 @@ def _as_addresses(data_files: Mapping[str, Any], name: str, commit: str) -> Any:
         # Not one pair many times: the hash would tell.
         found[split] = DataFilesList(addresses, [(name, commit) for _ in addresses])
     return found
+
+
+def _leaves_out(asked: ArtefactRequest) -> bool:
+    """Says whether patterns kept files of a configuration from being fetched."""
+    return bool(asked.patterns or asked.ignore_patterns)
+
+
+def narrow_dirs(lookup: Lookup, commit: str | None) -> set[str]:
+    """Returns the real paths of Arrow files that were made of some splits, though none were named.
+
+    Args:
+      lookup: Where records may be.
+      commit: Of which.
+    """
+    narrow, whole = set[str](), set[str]()
+    for found, prepared in list_prepared(lookup, commit):
+        kind = narrow if _leaves_out(found.record.request) else whole
+        kind.add(os.path.realpath(found.root.path / prepared.arrow_dir))
+    return narrow - whole
 
 
 def chooses_same(asked: ArtefactRequest, request: DatasetRequest) -> bool:

@@ -60,20 +60,26 @@ class ArrowFiles:
         return list(self.info.splits or {})
 
 
-def read_config_name(directory: pathlib.Path) -> str:
-    """Returns the name of the configuration that a directory holds; empty if it does not say.
+def read_origin(directory: pathlib.Path) -> tuple[str, tuple[str, ...]]:
+    """Returns the name of the configuration that a directory holds, and what it was made of.
 
     Args:
       directory: With its description.
+
+    Returns:
+      The name, and the addresses of files; empty where it does not say.
     """
     try:
         if (directory / INFO_NAME).stat().st_size > _MAX_INFO_BYTES:
-            return ""
+            return "", ()
         fields = json.loads((directory / INFO_NAME).read_bytes())
     except (OSError, ValueError, RecursionError):
-        return ""
-    name = fields.get("config_name") if isinstance(fields, dict) else None
-    return name if isinstance(name, str) else ""
+        return "", ()
+    if not isinstance(fields, dict):
+        return "", ()
+    name, files = fields.get("config_name"), fields.get("download_checksums")
+    addresses = tuple(files) if isinstance(files, dict) else ()
+    return name if isinstance(name, str) else "", addresses
 
 
 def describe_arrow(

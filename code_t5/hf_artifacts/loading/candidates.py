@@ -6,27 +6,29 @@ A *candidate* is a place that passed every check that needs no reading of rows.
 from __future__ import annotations
 
 import dataclasses
-import glob
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from code_t5.hf_artifacts.loading import (
     arrow_place,
     arrow_reading,
-    cards,
     configs,
+    meant_files,
     places,
     revisions,
     saved_place,
-    snapshot_files,
     snapshot_place,
     snapshot_reading,
 )
 from code_t5.hf_artifacts.loading.arrow_reading import ArrowFiles
+from code_t5.hf_artifacts.loading.dataset_request import DatasetRequest
 from code_t5.hf_artifacts.loading.places import Lookup
 from code_t5.hf_artifacts.loading.snapshot_place import SnapshotSource
 from code_t5.hf_artifacts.loading.tried import BUILT, SNAPSHOT, RefusedError, Tried
+
+if TYPE_CHECKING:
+    from code_t5.hf_artifacts.built.find import Looked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Found:
       commit: Of the repository; None if that is not known.
       config: Its configuration; None if there is none.
       tried: What was refused before.
+      note: What the user must know of it: that nobody says whether it is whole; may be empty.
     """
 
     place: str
@@ -46,6 +49,7 @@ class Found:
     commit: str | None
     config: str | None
     tried: tuple[Tried, ...] = ()
+    note: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +105,14 @@ def _from_arrow(
 ) -> Iterator[Candidate]:
     request = lookup.request
     ids = _config_ids(lookup, commit, config)
-    found = arrow_place.find_arrow(lookup, commit=commit, config=config, ids=ids, tried=tried)
+    found = arrow_place.find_arrow(
+        lookup,
+        commit=commit,
+        config=config,
+        ids=ids,
+        every=meant_files.find_splits(lookup, commit=commit, config=config),
+        tried=tried,
+    )
     for place, known, arrow in found:
 
         def open_it(arrow: ArrowFiles = arrow) -> Any:
@@ -115,24 +126,9 @@ def _from_arrow(
 
 def _config_ids(lookup: Lookup, commit: str | None, config: str) -> set[str]:
     """Returns what `datasets` would call the directory of what is asked for."""
-    files: Mapping[Any, Any] | None = None
+    files = None
     if lookup.request.chooses_files and commit:
-        named = lookup.request.data_files or {}
-        if named and not any(glob.has_magic(name) for names in named.values() for name in names):
-            folder = f"{lookup.request.data_dir}/" if lookup.request.data_dir else ""
-            files = {split: [folder + name for name in names] for split, names in named.items()}
-        for _, snapshot in lookup.snapshots(commit):
-            try:
-                chosen = snapshot_files.choose_files(
-                    snapshot,
-                    request=lookup.request,
-                    config=config,
-                    card=cards.read_card(snapshot),
-                )
-            except RefusedError:
-                continue
-            files = chosen.relative_to(snapshot)
-            break
+        files = meant_files.find_files(lookup, commit=commit, config=config)
     try:
         return arrow_place.config_ids(lookup, config=config, commit=commit, data_files=files)
     except RefusedError:
@@ -159,7 +155,8 @@ def _from_snapshots(
                 arrow, split=request.split, keep_in_memory=request.keep_in_memory
             )
 
-        yield Candidate(Found(SNAPSHOT, snapshot, commit, source.config), open_it)
+        found = Found(SNAPSHOT, snapshot, commit, source.config, note=source.note)
+        yield Candidate(found, open_it)
     if not is_any:
         folders = [str(hub / places.folder_name(request.path)) for hub in lookup.caches.hub_dirs]
         reason = f"the commit {commit} is not there" if commit else "it is not there"
@@ -173,18 +170,13 @@ def _from_built(lookup: Lookup, commit: str | None, tried: list[Tried]) -> Itera
     if request.options or request.features is not None:
         tried.append(Tried(BUILT, find.DEFAULT_OUTPUT_DIR, "features or options are asked for"))
         return
-    looked = find.find_built(
-        request.path,
-        request.config,
-        revision=request.revision,
-        data_dir=request.data_dir,
-        data_files=request.data_files,
-        splits=request.split_names or (),
-    )
-    if looked.found is None:
-        tried.append(Tried(BUILT, find.DEFAULT_OUTPUT_DIR, looked.reason))
+    # By the name asked for, else by another of the same repository: it was built by one of them.
+    looked = [_find_built(request, name) for name in lookup.names]
+    built = next((one.found for one in looked if one.found is not None), None)
+    if built is None:
+        reasons = "; ".join(one.reason for one in looked)
+        tried.append(Tried(BUILT, find.DEFAULT_OUTPUT_DIR, reasons))
         return
-    built = looked.found
     if commit is not None and built.commit not in (None, "", commit):
         reason = f"it was built of the commit {built.commit}; wanted {commit}"
         tried.append(Tried(BUILT, str(built.directory), reason))
@@ -200,4 +192,17 @@ def _from_built(lookup: Lookup, commit: str | None, tried: list[Tried]) -> Itera
 
     yield Candidate(
         Found(BUILT, pathlib.Path(built.directory), built.commit, built.config), open_it
+    )
+
+
+def _find_built(request: DatasetRequest, name: str) -> Looked:
+    from code_t5.hf_artifacts.built import find
+
+    return find.find_built(
+        name,
+        request.config,
+        revision=request.revision,
+        data_dir=request.data_dir,
+        data_files=request.data_files,
+        splits=request.split_names or (),
     )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pathlib
 
-from code_t5 import errors
 from code_t5.hf_artifacts.loading import arrow_place, cards, snapshot_files
 from code_t5.hf_artifacts.loading.cards import Card
 from code_t5.hf_artifacts.loading.places import Lookup
-from code_t5.hf_artifacts.loading.tried import RefusedError
+from code_t5.hf_artifacts.loading.tried import NoConfigError, RefusedError
 
 _DEFAULT = "default"
 
@@ -21,7 +20,7 @@ def choose_config(lookup: Lookup, commit: str | None) -> str:
       commit: Of the repository.
 
     Raises:
-      InputError: Several could be meant.
+      NoConfigError: Several could be meant.
     """
     request = lookup.request
     if request.config is not None:
@@ -45,10 +44,11 @@ def choose_config(lookup: Lookup, commit: str | None) -> str:
         return names[0]
     there = f"there are {', '.join(names)}" if names else "none of its configurations is cached"
     example = (names or listed)[0]
-    raise errors.InputError(
+    raise NoConfigError(
         f"{request.where}: no configuration is named, and {there}"
-        + (f" (the repository lists {', '.join(listed)})" if listed and not names else "")
-        + f"; wanted one; call load_dataset({request.path!r}, {example!r})"
+        + (f" (the repository lists {', '.join(listed)})" if listed and not names else ""),
+        todo=f"call load_dataset({request.path!r}, {example!r})",
+        choices=tuple(names or listed),
     )
 
 

@@ -77,6 +77,11 @@ class DatasetRequest:
         return self.data_files is not None or self.data_dir is not None
 
     @property
+    def verification(self) -> str:
+        """The verification mode as text; empty for what `datasets` does by itself."""
+        return str(getattr(self.verification_mode, "value", self.verification_mode) or "")
+
+    @property
     def split_names(self) -> tuple[str, ...] | None:
         """The splits that are named; None if all are wanted."""
         if self.split is None:

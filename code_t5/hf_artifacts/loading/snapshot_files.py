@@ -5,14 +5,16 @@ A *snapshot* is the folder of one commit below `hub/`; its entries are links to 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fnmatch
 import glob
 import os
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from code_t5 import library_errors
 from code_t5.hf_artifacts.loading.cards import Card
@@ -34,6 +36,7 @@ class ChosenFiles:
       data_files: A `datasets.data_files.DataFilesDict` of absolute paths.
       module: Which of the readers of `datasets` reads them (`parquet`).
       options: What that reader takes for files with this ending.
+      matched: The same with the files that the reader leaves out.
     """
 
     base: pathlib.Path
@@ -41,6 +44,7 @@ class ChosenFiles:
     data_files: Any
     module: str
     options: Mapping[str, Any]
+    matched: Any
 
     @property
     def paths(self) -> list[pathlib.Path]:
@@ -49,13 +53,42 @@ class ChosenFiles:
         names = [name.split("::")[-1] for split in self.data_files.values() for name in split]
         return [pathlib.Path(name.partition("://")[2] or name) for name in names]
 
-    def relative_to(self, folder: pathlib.Path) -> dict[Any, list[str]]:
-        """Returns the files by split, as paths below a folder."""
-        # The kind of the keys goes into the hash that datasets makes of them.
-        return {
-            split: [pathlib.Path(name).relative_to(folder).as_posix() for name in names]
-            for split, names in self.data_files.items()
-        }
+    def relative_to(self, folder: pathlib.Path, *, matched: bool = False) -> dict[Any, list[str]]:
+        """Returns the files by split, as paths below a folder.
+
+        Args:
+          folder: Which.
+          matched: Whether with those that the reader leaves out.
+        """
+        return below(self.matched if matched else self.data_files, folder)
+
+
+class MatchedFiles(NamedTuple):
+    """The files that patterns match.
+
+    Attributes:
+      base: The folder that the patterns are below.
+      patterns: By split.
+      files: A `datasets.data_files.DataFilesDict` of absolute paths.
+    """
+
+    base: pathlib.Path
+    patterns: Mapping[str, Sequence[str]]
+    files: Any
+
+
+def below(files: Any, folder: pathlib.Path) -> dict[Any, list[str]]:
+    """Returns files by split as paths below a folder.
+
+    Args:
+      files: A `datasets.data_files.DataFilesDict`.
+      folder: Which.
+    """
+    # The kind of the keys goes into the hash that datasets makes of them.
+    return {
+        split: [pathlib.Path(name).relative_to(folder).as_posix() for name in names]
+        for split, names in files.items()
+    }
 
 
 def choose_files(
@@ -72,11 +105,39 @@ def choose_files(
     Raises:
       RefusedError: There is none, or the patterns lead out of the snapshot.
     """
+    with _without_magic(snapshot) as folder:
+        found = match_files(folder, request=request, config=config, card=card)
+        try:
+            chosen = choose_of(found, request=request)
+        except (OSError, ValueError) as error:
+            raise RefusedError(_shorten(error, folder)) from error
+        if folder == snapshot:
+            return chosen
+        return dataclasses.replace(
+            chosen,
+            base=snapshot / found.base.relative_to(folder),
+            data_files=_moved(chosen.data_files, folder, snapshot),
+            matched=_moved(chosen.matched, folder, snapshot),
+        )
+
+
+def match_files(
+    folder: pathlib.Path, *, request: DatasetRequest, config: str | None, card: Card
+) -> MatchedFiles:
+    """Returns the files that the patterns of a configuration match.
+
+    Args:
+      folder: Of the repository.
+      request: With `data_files` or `data_dir`, if they are chosen.
+      config: Its name.
+      card: What the repository says of itself.
+
+    Raises:
+      RefusedError: There is none, or the patterns lead out of the folder.
+    """
     from datasets.data_files import DataFilesDict, get_data_patterns
 
-    if glob.has_magic(str(snapshot)):
-        raise RefusedError("its path has one of the characters * ? [, which patterns are made of")
-    base, patterns = _patterns(snapshot, request=request, config=config, card=card)
+    base, patterns = _patterns(folder, request=request, config=config, card=card)
     try:
         if patterns is None:
             found: Mapping[str, Sequence[str]] = get_data_patterns(str(base))
@@ -87,11 +148,73 @@ def choose_files(
             base_path=base.as_posix(),
             allowed_extensions=None if request.data_files else _allowed_extensions(),
         )
-        return _with_module(base, found, files)
-    except RefusedError:
-        raise
     except (OSError, ValueError) as error:
-        raise RefusedError(_shorten(error, snapshot)) from error
+        raise RefusedError(_shorten(error, folder)) from error
+    return MatchedFiles(base, found, files)
+
+
+def choose_of(found: MatchedFiles, *, request: DatasetRequest) -> ChosenFiles:
+    """Finds the reader of files, and leaves out those that it does not read.
+
+    Args:
+      found: The files.
+      request: What is asked for: where it names files and no folder, `datasets` leaves none out.
+
+    Raises:
+      RefusedError: There are no files.
+    """
+    from datasets import packaged_modules
+    from datasets.data_files import DataFilesDict
+    from datasets.load import infer_module_for_data_files
+
+    base, patterns, files = found
+    there = DataFilesDict({split: names for split, names in files.items() if names})
+    if not there:
+        raise RefusedError("none of its files is one of this configuration")
+    module, options = infer_module_for_data_files(there)
+    extensions = getattr(packaged_modules, "_MODULE_TO_METADATA_EXTENSIONS", {})
+    kept = files
+    if request.data_files is None or request.data_dir is not None:
+        kept = files.filter(
+            extensions=packaged_modules._MODULE_TO_EXTENSIONS[module] + extensions.get(module, []),
+            file_names=packaged_modules._MODULE_TO_METADATA_FILE_NAMES[module],
+        )
+    return ChosenFiles(base, patterns, kept, str(module), options, files)
+
+
+@contextlib.contextmanager
+def _without_magic(snapshot: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields a path of a folder in which no character has a meaning in patterns.
+
+    Raises:
+      RefusedError: There is none.
+    """
+    if not glob.has_magic(os.fspath(snapshot)):
+        yield snapshot
+        return
+    with tempfile.TemporaryDirectory(prefix="code_t5-link-") as folder:
+        if glob.has_magic(folder):
+            raise RefusedError("its path has one of the characters * ? [, as has TMPDIR")
+        link = pathlib.Path(folder, "snapshot")
+        try:
+            link.symlink_to(os.path.abspath(snapshot), target_is_directory=True)
+        except OSError as error:
+            raise RefusedError(
+                f"its path has one of the characters * ? [, and {link} cannot be a link to it "
+                f"({error.strerror})"
+            ) from error
+        yield link
+
+
+def _moved(files: Any, folder: pathlib.Path, snapshot: pathlib.Path) -> Any:
+    """Returns files by the paths that they have below another folder."""
+    from datasets.data_files import DataFilesDict, DataFilesList
+
+    moved = DataFilesDict()
+    for split, names in files.items():
+        paths = [(snapshot / pathlib.Path(name).relative_to(folder)).as_posix() for name in names]
+        moved[split] = DataFilesList(paths, names.origin_metadata)
+    return moved
 
 
 def check_whole(
@@ -114,8 +237,8 @@ def check_whole(
     """
     lacking = [split for split in splits or chosen.data_files if not chosen.data_files.get(split)]
     if lacking:
-        there = ", ".join(split for split, files in chosen.data_files.items() if files)
-        raise RefusedError(f"no file of the split {', '.join(lacking)} is in it, only of {there}")
+        there = ", ".join(str(split) for split, files in chosen.data_files.items() if files)
+        raise RefusedError(f"no file of the split {', '.join(map(str, lacking))} is in it, only of {there}")
     _check_links(snapshot, chosen)
     _check_shards(chosen)
     names = {path.relative_to(snapshot).as_posix() for path in _below(snapshot, chosen)}
@@ -156,30 +279,6 @@ def _patterns(
     return snapshot / folder, patterns
 
 
-def _with_module(
-    base: pathlib.Path, patterns: Mapping[str, Sequence[str]], files: Any
-) -> ChosenFiles:
-    """Finds the reader of files, and leaves out those that it does not read.
-
-    Raises:
-      RefusedError: There are no files.
-    """
-    from datasets import packaged_modules
-    from datasets.data_files import DataFilesDict
-    from datasets.load import infer_module_for_data_files
-
-    there = DataFilesDict({split: found for split, found in files.items() if found})
-    if not there:
-        raise RefusedError("none of its files is one of this configuration")
-    module, options = infer_module_for_data_files(there)
-    extensions = getattr(packaged_modules, "_MODULE_TO_METADATA_EXTENSIONS", {})
-    kept = files.filter(
-        extensions=packaged_modules._MODULE_TO_EXTENSIONS[module] + extensions.get(module, []),
-        file_names=packaged_modules._MODULE_TO_METADATA_FILE_NAMES[module],
-    )
-    return ChosenFiles(base, patterns, kept, str(module), options)
-
-
 def _allowed_extensions() -> list[str]:
     from datasets import packaged_modules
 
@@ -218,7 +317,7 @@ def _check_links(snapshot: pathlib.Path, chosen: ChosenFiles) -> None:
         if path.is_symlink() and not path.exists() and _has_same_ending(path, chosen)
     ]
     if broken:
-        raise RefusedError(f"{_several(broken)} was not fetched whole: the blob is not there")
+        raise RefusedError(f"{several(broken)} was not fetched whole: the blob is not there")
 
 
 def _has_same_ending(path: pathlib.Path, chosen: ChosenFiles) -> bool:
@@ -245,7 +344,7 @@ def _check_shards(chosen: ChosenFiles) -> None:
         lacking = [f"{start}-{number:05d}-of-{total}{end}" for number in missing]
         lacking = [name for name in lacking if any(_fits(name, p) for p in wanted)]
         if lacking:
-            raise RefusedError(f"{_several(lacking)} is not there: it was fetched in part")
+            raise RefusedError(f"{several(lacking)} is not there: it was fetched in part")
 
 
 def _fits(name: str, pattern: str) -> bool:
@@ -286,7 +385,8 @@ def _check_downloads(snapshot: pathlib.Path) -> None:
         )
 
 
-def _several(names: Sequence[str]) -> str:
+def several(names: Sequence[str]) -> str:
+    """Returns the first of some names, and how many more there are."""
     more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
     return ", ".join(names[:_MAX_NAMED]) + more
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import glob
 import logging
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from code_t5.hf_artifacts.loading import arrow_place, cards, snapshot_files
+from code_t5.hf_artifacts.loading import cards, meant_files, snapshot_files, unrecorded
 from code_t5.hf_artifacts.loading.cards import Card
 from code_t5.hf_artifacts.loading.dataset_request import DatasetRequest
 from code_t5.hf_artifacts.loading.places import Lookup
@@ -32,6 +30,7 @@ class SnapshotSource:
       card: What the repository says of itself.
       chosen: The files.
       splits: Those that are read: the wanted ones where not all are there.
+      note: What the user must know of it; may be empty.
     """
 
     snapshot: pathlib.Path
@@ -41,6 +40,7 @@ class SnapshotSource:
     card: Card
     chosen: ChosenFiles
     splits: tuple[str, ...]
+    note: str = ""
 
 
 def find_source(
@@ -70,26 +70,58 @@ def find_source(
         for one in lookup.records_of(snapshot.name)
         if os.path.realpath(one.record.snapshot_dir(one.root)) == here
     ]
+    listing = meant_files.find_listing(lookup, snapshot.name)
     every = tuple(str(split) for split in chosen.data_files)
+    if listing is not None:
+        every = tuple(
+            meant_files.describe_splits(listing, request=request, config=config, card=card)
+        )
     source = SnapshotSource(snapshot, name, snapshot.name, config, card, chosen, every)
-    check = functools.partial(snapshot_files.check_whole, snapshot, records=records)
     try:
-        check(chosen=chosen, splits=every)
-        if not request.chooses_files:
-            _check_described(source)
+        _check(source, request, records=records, listing=listing)
     except RefusedError:
         wanted = request.split_names
         if wanted is None:
             raise
         # What is there of other splits does not matter.
-        chosen = _only(chosen, wanted)
-        check(chosen=chosen, splits=wanted)
-        source = dataclasses.replace(source, chosen=chosen, splits=wanted)
+        source = dataclasses.replace(source, chosen=_only(chosen, wanted), splits=wanted)
+        _check(source, request, records=records, listing=listing)
     missing = [split for split in request.split_names or () if split not in source.splits]
     if missing:
         raise RefusedError(f"it has no split {', '.join(missing)}, only {', '.join(every)}")
-    _check_known(source, request, records)
-    return source
+    if listing is not None:
+        return source
+    return dataclasses.replace(source, note=_check_known(source, lookup, records))
+
+
+def _check(
+    source: SnapshotSource,
+    request: DatasetRequest,
+    *,
+    records: Sequence[ArtefactRecord],
+    listing: Collection[str] | None,
+) -> None:
+    """Refuses splits of which a file is missing, as far as that can be told.
+
+    Raises:
+      RefusedError: One is, or has another size than its record says.
+    """
+    snapshot_files.check_whole(
+        source.snapshot, chosen=source.chosen, splits=source.splits, records=records
+    )
+    is_every = request.split_names is None or source.splits != request.split_names
+    if is_every and not request.chooses_files:
+        _check_described(source)
+    if listing is not None:
+        meant_files.check_listing(
+            listing,
+            snapshot=source.snapshot,
+            chosen=source.chosen,
+            splits=source.splits,
+            request=request,
+            config=source.config,
+            card=source.card,
+        )
 
 
 def _only(chosen: ChosenFiles, splits: tuple[str, ...]) -> ChosenFiles:
@@ -115,40 +147,39 @@ def _check_described(source: SnapshotSource) -> None:
         )
 
 
-def _check_known(
-    source: SnapshotSource, request: DatasetRequest, records: Sequence[ArtefactRecord]
-) -> None:
-    """Refuses files of which nobody knows whether they are all that the patterns mean.
+def _check_known(source: SnapshotSource, lookup: Lookup, records: Sequence[ArtefactRecord]) -> str:
+    """Refuses files of which it is not known whether they are all that the request means.
+
+    Returns:
+      What the user must know: that nobody says whether they are; empty where that is known.
 
     Raises:
-      RefusedError: The records of the snapshot chose other files.
+      RefusedError: Only a part of the repository was fetched.
     """
-    patterns = [name for names in (request.data_files or {}).values() for name in names]
+    request = lookup.request
     info = source.card.infos.get(source.config)
     is_described = not request.chooses_files and bool(info and info.splits)
-    if is_described or (patterns and not any(glob.has_magic(name) for name in patterns)):
-        return
-    if not records:
-        logging.getLogger(__name__).warning(
-            "No record says whether %s is whole; what is there of %s is read",
-            source.snapshot, source.name,
-        )  # fmt: skip
-    elif not any(_covers(record, request, source.config) for record in records):
+    is_counted = not request.is_streaming and request.verification != "no_checks"
+    if (is_described and is_counted) or meant_files.is_literal(request):
+        return ""
+    if records:
+        if any(
+            meant_files.covers(one, request, config=source.config, card=source.card)
+            for one in records
+        ):
+            return ""
         chosen = "; ".join(_describe_choice(record.request) for record in records)
         raise RefusedError(
             f"of this commit only some files were fetched ({chosen}); which others belong to what "
             "is asked for is not known"
         )
-
-
-def _covers(record: ArtefactRecord, request: DatasetRequest, config: str) -> bool:
-    """Says whether all files of what is asked for were fetched for a record."""
-    asked = record.request
-    if asked.patterns or asked.ignore_patterns:
-        return False
-    if arrow_place.chooses_same(asked, request):
-        return not asked.configs or config in asked.configs
-    return asked.data_files is None and asked.data_dir is None and not asked.configs
+    if unrecorded.check_unrecorded(
+        lookup, source.snapshot, config=source.config, chosen=source.chosen, card=source.card
+    ):
+        return ""
+    note = f"no record says whether {source.snapshot} is whole; what is there of it is read"
+    logging.getLogger(__name__).warning("%s: %s", source.name, note)
+    return note
 
 
 def _describe_choice(asked: ArtefactRequest) -> str:

@@ -15,24 +15,18 @@ import os
 import pathlib
 import re
 import shutil
-from collections.abc import Mapping
 from typing import Any
 
-from code_t5 import library_errors
+from code_t5 import errors, library_errors
 from code_t5.hf_artifacts.fetching import job_locks
-from code_t5.hf_artifacts.loading import arrow_reading, places
+from code_t5.hf_artifacts.loading import arrow_reading, places, prepared_snapshots
 from code_t5.hf_artifacts.loading.arrow_reading import ArrowFiles
 from code_t5.hf_artifacts.loading.places import Lookup
 from code_t5.hf_artifacts.loading.snapshot_files import ChosenFiles
 from code_t5.hf_artifacts.loading.snapshot_place import SnapshotSource
 from code_t5.hf_artifacts.loading.tried import RefusedError
-from code_t5.hf_artifacts.records import StoredFile
 from code_t5.storage import atomic, fingerprints, manifest
 
-FORMAT_NAME = "code_t5_prepared_snapshot"
-FORMAT_VERSION = 1
-_HOME = "code_t5--snapshots"
-_ARROW = "arrow"
 # For streams: a cache that is not on the disk, in which datasets makes no folders and no locks.
 _NOWHERE = "memory://nothing"
 _KEY_LENGTH = 16
@@ -77,7 +71,7 @@ def prepare(source: SnapshotSource, *, lookup: Lookup) -> ArrowFiles:
     """
     key = _key(source, lookup)
     folder = f"{_UNSAFE.sub('-', source.config)}-{key}"
-    relative = pathlib.Path(_HOME, source.name.replace("/", "___"), folder)
+    relative = pathlib.Path(prepared_snapshots.HOME, source.name.replace("/", "___"), folder)
     cache, scratch = lookup.caches.datasets_dirs[0], places.make_scratch_dir()
     for home in (cache, scratch):
         try:
@@ -152,10 +146,13 @@ def _key(source: SnapshotSource, lookup: Lookup) -> str:
         for split, paths in _real_paths(source.chosen).items()
     }
     fields = {
-        "format_version": FORMAT_VERSION,
+        "format_version": prepared_snapshots.FORMAT_VERSION,
         "commit": source.commit,
         "config": source.config,
         "files": files,
+        # The rows of files that someone chose are not compared with the README's numbers.
+        "chooses_files": request.chooses_files,
+        "verification_mode": request.verification,
         "options": Hasher.hash(dict(sorted(request.options.items()))) if request.options else "",
         "features": Hasher.hash(request.features) if request.features is not None else "",
     }
@@ -180,16 +177,12 @@ def _describe(target: pathlib.Path, *, home: pathlib.Path, key: str) -> ArrowFil
     if not manifest.is_complete(target):
         raise RefusedError("nothing was prepared")
     try:
-        fields = manifest.read_manifest(
-            target, format_name=FORMAT_NAME, format_version=FORMAT_VERSION
-        )
-        sizes: Mapping[str, int] = fields["files"]
-        files = {str(name): StoredFile(int(size), "") for name, size in sizes.items()}
-    except Exception as error:  # a manifest of someone else
+        files = prepared_snapshots.read_manifest(target).files
+    except errors.ArtifactError as error:
         raise RefusedError(library_errors.one_line(error)) from error
     fingerprint = f"{target.parent.name}/{key}"
     return arrow_reading.describe_arrow(
-        target / _ARROW, home=home, fingerprint=fingerprint, files=files
+        target / prepared_snapshots.ARROW, home=home, fingerprint=fingerprint, files=files
     )
 
 
@@ -212,24 +205,15 @@ def _write_locked(source: SnapshotSource, lookup: Lookup, *, target: pathlib.Pat
         request = lookup.request
         builder = _make_builder(source, lookup, cache_dir=os.fspath(target.parent.parent))
         builder.download_and_prepare(
-            output_dir=os.fspath(folder / _ARROW),
+            output_dir=os.fspath(folder / prepared_snapshots.ARROW),
             verification_mode=request.verification_mode,
             num_proc=request.num_proc,
         )
         for leftover in folder.iterdir():
-            if leftover.name != _ARROW:
+            if leftover.name != prepared_snapshots.ARROW:
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-        files = {path.name: path.stat().st_size for path in sorted((folder / _ARROW).iterdir())}
-        manifest.write_manifest(
-            folder,
-            {
-                "format_name": FORMAT_NAME,
-                "format_version": FORMAT_VERSION,
-                "repository": source.name,
-                "commit": source.commit,
-                "config": source.config,
-                "files": files,
-            },
+        prepared_snapshots.write_manifest(
+            folder, repository=source.name, commit=source.commit, config=source.config
         )
 
 

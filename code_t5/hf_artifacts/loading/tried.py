@@ -27,6 +27,33 @@ class NotCachedError(errors.InputError):
     """Nothing that is cached holds what was asked for."""
 
 
+class NoConfigError(errors.InputError):
+    """No configuration is named, and several could be meant.
+
+    Attributes:
+      found: What is wrong.
+      choices: The configurations that could be named.
+    """
+
+    def __init__(self, found: str, *, todo: str, choices: tuple[str, ...]) -> None:
+        """Takes what is told.
+
+        Args:
+          found: What is wrong.
+          todo: What the caller is to do.
+          choices: The configurations that could be named.
+        """
+        super().__init__(f"{found}; wanted one; {todo}")
+        self.found = found
+        self.choices = choices
+
+    def with_flag(self) -> NoConfigError:
+        """Returns the same error for a program, where a flag names the configuration."""
+        return NoConfigError(
+            self.found, todo=f"add --config={shlex.quote(self.choices[0])}", choices=self.choices
+        )
+
+
 class RefusedError(errors.CodeT5Error):
     """One place does not hold what was asked for; the message is the reason."""
 
@@ -88,9 +115,10 @@ def mending_command(request: DatasetRequest, *, root: str) -> str:
     elif is_simple and request.path == "wikiann" and request.config and not request.revision:
         words += ["--no_conll2003", "--no_models", "--wikiann_langs", request.config]
     else:
+        # By a pipe: a file of this name may be the user's own. Some shells' `echo` reads escapes.
         text = json.dumps({"datasets": [_as_entry(request)]})
-        command = shlex.join([*words, "--spec", "artefacts.yaml"])
-        return f"echo {shlex.quote(text)} > artefacts.yaml && {command}"
+        command = shlex.join([*words, "--spec", "/dev/stdin"])
+        return f"printf %s {shlex.quote(text)} | {command}"
     return shlex.join(words)
 
 
