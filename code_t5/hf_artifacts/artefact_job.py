@@ -228,7 +228,7 @@ def _prepare(
         say=say,
     )
     for other in beside:
-        records_beside.renew_prepared(root, other, prepared=prepared)
+        records_beside.renew_prepared(root, record=other, prepared=prepared)
     # What `datasets` fetched on its own, now or in a run that was interrupted.
     now = {
         path: file

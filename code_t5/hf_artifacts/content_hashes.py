@@ -1,7 +1,7 @@
 """The hashes of a file as it lies on the disk.
 
-The Hub, and huggingface_hub's cache, name a content by its SHA-256 (LFS files), or by what git calls
-the blob: the SHA-1 of `blob`, its length and itself.
+The Hub, and huggingface_hub's cache, name a content by its SHA-256 (LFS files), or by what git
+calls the blob: the SHA-1 of `blob`, its length and itself.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def list_beside(root: CacheRoot, record: ArtefactRecord) -> Iterator[ArtefactRec
 
 
 def renew_prepared(
-    root: CacheRoot, record: ArtefactRecord, *, prepared: Sequence[PreparedConfig]
+    root: CacheRoot, *, record: ArtefactRecord, prepared: Sequence[PreparedConfig]
 ) -> None:
     """Writes a record anew whose Arrow files were made again, of more splits.
 

@@ -174,7 +174,7 @@ def test_half_a_snapshot_is_not_opened_and_the_line_says_what_is_missing(root):
     shutil.rmtree(root / "datasets")
     ran = hf_programs.check(root, "--dataset", _PLAIN, on=("HF_HUB_OFFLINE",))
     assert ran.status == 1
-    assert "train-00000-of-00001.parquet" in ran.error
+    assert "no file of the split train is in it, only of test" in ran.error
     assert "precache.py" in ran.error
 
 

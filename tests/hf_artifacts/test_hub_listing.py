@@ -130,5 +130,6 @@ def test_tokens_are_cut_out_of_messages(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_TOKEN", "of-another-form")
     (tmp_path / "token").write_text("kept-in-a-file\n")
     monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "token"))
-    text = "hf_abcdefghijklmnop1234 of-another-form\nkept-in-a-file Bearer xyz https://u:p@h/x?token=1 \x1b"
+    text = "hf_abcdefghijklmnop1234 of-another-form\nkept-in-a-file Bearer xyz "
+    text += "https://u:p@h/x?token=1 \x1b"
     assert hub_errors.without_tokens(text) == "*** *** *** *** https://h/x ␛"

@@ -350,24 +350,6 @@ for name in ("ok/chat", "ok/old", "bad/cut"):
 """
 
 
-_NO_TORCH = """
-import sys
-sys.modules["torch"] = None
-"""
-
-
-def test_weights_are_opened_where_there_is_no_torch(root):
-    code = _NO_TORCH + _LITTLE_MEMORY
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(root.path)], capture_output=True, text=True,
-        env={**os.environ, **root.environment(is_offline=True)}, check=True,
-    )  # fmt: skip
-    chat, old, cut = map(json.loads, done.stdout.splitlines())
-    assert chat.startswith("yes: each file opened; torch is not installed")
-    assert old == "-: not read, as torch is not installed"
-    assert cut.startswith("no: SafetensorError")
-
-
 def test_weights_that_do_not_fit_into_memory_are_opened_file_by_file(root):
     done = subprocess.run(
         [sys.executable, "-c", _LITTLE_MEMORY, str(root.path)], capture_output=True, text=True,

@@ -1,13 +1,15 @@
-"""What `datasets` gives online, compared with what we give offline of caches that hold a part of it.
+"""What `datasets` gives online, compared with what we give offline of caches with a part of it.
 
 A cache may lack anything: then it is refused. What is returned has the rows that the Hub gives.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
 
 import fake_hub
@@ -16,7 +18,8 @@ import plain_caches
 import pytest
 
 from code_t5 import errors
-from code_t5.hf_artifacts import load_dataset
+from code_t5.hf_artifacts import load_dataset, records
+from code_t5.hf_artifacts.cache_root import CacheRoot
 from code_t5.hf_artifacts.loading import load
 
 _CARD = plain_caches.card(
@@ -66,9 +69,11 @@ REQUESTS = {
         {"data_files": "**"}, {"data_files": ["d0/*", "d2/*"]}, {"data_files": "d[12]/*"},
         {"data_files": "d0/p0.jsonl"}, {"data_files": {"train": "d0/*", "test": "d1/*"}},
         {"data_files": "*/p0.jsonl"}, {"data_files": "p*", "data_dir": "d0"},
-        {"data_files": "d0/*", "split": "train[:2]"}, {"data_files": ["d0/p0.jsonl", "d1/p0.jsonl"]},
+        {"data_files": "d0/*", "split": "train[:2]"},
+        {"data_files": ["d0/p0.jsonl", "d1/p0.jsonl"]},
         {"data_files": "d9/*"}, {"data_files": ["d0/*", "d9/*"]},
-        {"data_files": "d0/p1.jsonl", "split": "train"}, {"data_files": "p0.jsonl", "data_dir": "d0"},
+        {"data_files": "d0/p1.jsonl", "split": "train"},
+        {"data_files": "p0.jsonl", "data_dir": "d0"},
     ],
     "z/shards": [
         {}, {"split": "train"}, {"split": "test"}, {"data_files": "data/train*"},
@@ -257,6 +262,60 @@ def _compare(root, online):
     return same, other
 
 
+_SPELLED = """
+from datasets import load_dataset
+load_dataset("z/foo_bar")
+load_dataset("z/plain")
+"""
+
+
+def test_a_repository_of_another_spelling_is_not_read(tmp_path):
+    """`datasets` calls the folders of both `z___foo_bar`."""
+    home = tmp_path / "home"
+    with fake_hub.serve() as hub:
+        for name in ("z/foo_bar", "z/fooBar", "z/plain"):
+            hub.add("dataset", name, {"train.jsonl": _rows(name)})
+        done = offline_children.run_python(_SPELLED, environment=hub.environment(home))
+        assert done.returncode == 0, done.stderr[-2000:]
+        other = _load_offline(home, "z/fooBar", {}, streaming=False)
+        # The datasets of some versions says whose files it read.
+        assert re.search("of another spelling|of the repository z/foo_bar", other["error"])
+        found = _load_offline(home, "z/foo_bar", {}, streaming=False)
+        assert found == {"train": [f"z/foo_bar {row}" for row in range(3)]}
+        done = offline_children.run_python(
+            _SPELLED.replace("foo_bar", "fooBar"), environment=hub.environment(home)
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+    for name in ("z/foo_bar", "z/fooBar"):
+        found = _load_offline(home, name, {}, streaming=False)
+        assert found == {"train": [f"{name} {row}" for row in range(3)]}
+    shutil.rmtree(home / "hub")
+    # Where nothing says any more whose rows these are, they are nobody's.
+    left = _load_offline(home, "z/foo_bar", {}, streaming=False)
+    assert "error" in left or left == {"train": [f"z/foo_bar {row}" for row in range(3)]}
+    rows = load_dataset("z/plain", cache_dir=home / "datasets", split="train")
+    assert list(rows["text"]) == [f"z/plain {row}" for row in range(3)]
+
+
+def test_a_snapshot_of_which_nobody_says_anything_is_read_with_a_note(tmp_path):
+    plain_caches.put_files(tmp_path, REPOSITORIES["z/many"], name="z/many")
+    for chosen in ({}, {"data_files": "d*/*"}, {"data_dir": "d0"}):
+        found = load.find_dataset("z/many", cache_dir=tmp_path, **chosen)
+        assert found.place == load.SNAPSHOT
+        assert "no record says whether" in found.note
+    named = load.find_dataset("z/many", cache_dir=tmp_path, data_files="d0/p0.jsonl")
+    assert named.note == ""
+    with pytest.raises(errors.InputError, match=r"no file of it matches 'd9/\*'"):
+        load_dataset("z/many", data_files=["d0/*", "d9/*"], cache_dir=tmp_path)
+
+
+def test_a_snapshot_without_all_configurations_of_its_readme_takes_no_patterns(tmp_path):
+    files = {path: text for path, text in REPOSITORIES["z/cards"].items() if path[:2] != "b/"}
+    plain_caches.put_files(tmp_path, files, name="z/cards")
+    with pytest.raises(errors.InputError, match="it has no files of the configuration b"):
+        load_dataset("z/cards", data_files="**/1.jsonl", cache_dir=tmp_path)
+
+
 @pytest.mark.parametrize("kind", [*_SPECS, *_PLAIN])
 def test_what_is_returned_offline_has_the_rows_that_the_hub_gives(kind, fill, online):
     same, other = _compare(fill(kind), online)
@@ -284,13 +343,21 @@ def test_old_records_that_do_not_list_the_repository_are_read_with_care(fill, on
     for kind in ("one part", "two parts", "patterns", "whole"):
         root = tmp_path / kind
         shutil.copytree(fill(kind), root, symlinks=True)
-        for path in root.glob("artifacts/*/manifest.json"):
-            fields = json.loads(path.read_text())
-            assert fields.pop("others") is not None
-            path.write_text(json.dumps(fields))
+        for _, record in list(records.list_records(CacheRoot(root))):
+            assert record.others is not None
+            old = dataclasses.replace(record, others=None)
+            records.write_record(CacheRoot(root), old)
         same, other = _compare(root, online)
         assert other == []
         assert same != []
+
+
+def test_a_damaged_record_does_not_make_a_part_of_a_repository_whole(fill, online, tmp_path):
+    root = shutil.copytree(fill("one part"), tmp_path / "root", symlinks=True)
+    for path in root.glob("artifacts/*/manifest.json"):
+        path.write_text("{")
+    _, other = _compare(root, online)
+    assert other == []
 
 
 def test_without_arrow_files_the_snapshots_are_read_with_the_same_care(fill, online, tmp_path):

@@ -7,8 +7,11 @@ import hf_programs
 import hub_artefacts
 import pytest
 
-from code_t5.hf_artifacts import records
+from code_t5.hf_artifacts import proving, records
 from code_t5.hf_artifacts.cache_root import CacheRoot
+from code_t5.hf_artifacts.checking.load_target import LoadTarget, Proof
+from code_t5.hf_artifacts.fetching.hub_listing import HubListing
+from code_t5.hf_artifacts.requests import ArtefactRequest
 
 _IMAGENET = "imagenet-1k"
 _OPEN = {"HF_TOKEN": hub_artefacts.ACCESS_TOKEN}
@@ -77,13 +80,22 @@ def test_patterns_of_a_data_set_keep_all_other_files_away(fetch, hub, root):
     # Whole again when all of it is wanted; and the first request finds its own in it.
     whole = {split: sum(rows) for split, rows in hub_artefacts.IMAGENET_SHARDS.items()}
     entries = ({"name": _IMAGENET}, {"name": _IMAGENET, "patterns": ["*validation*"]})
-    ran = fetch(*entries, is_proving=True, more=_OPEN)
+    ran = fetch(entries[0], is_proving=True, more=_OPEN)
     assert ran.status == 0, ran.all
     assert [record.prepared[0].splits for record in _records(root)] == [whole, whole]
     assert all(record.is_proved for record in _records(root))
     before = hf_programs.tree(root.path)
     assert fetch(*entries, more=_OPEN).out.count("there already") == 2
     assert hf_programs.tree(root.path) == before
+
+
+@pytest.mark.parametrize("patterns", [(), ("*validation*",)])
+def test_libraries_fetch_nothing_on_their_own_where_patterns_chose(patterns):
+    request = ArtefactRequest("dataset", _IMAGENET, patterns=patterns)
+    record = records.ArtefactRecord(request, _IMAGENET, "0" * 40, {})
+    proof = Proof(LoadTarget(request), {"code_t5": "no: it is not cached"}, wants_network=True)
+    listing = HubListing(_IMAGENET, "0" * 40, {})
+    assert proving._may_lack_files(record, proof, listing=listing) is (not patterns)
 
 
 def test_a_split_that_is_there_in_part_is_not_prepared(fetch, hub, root):

@@ -43,7 +43,7 @@ def test_records_tell_files_chosen_by_pattern_from_all(copied_root):
     assert list(chosen["train"]["text"]) == wanted
     folder = load_dataset(REVIEWS, data_dir="en", **options)
     assert list(folder["train"]["text"]) == _texts("en/a.jsonl")
-    with pytest.raises(NotCachedError, match=r"of this commit only some files were fetched"):
+    with pytest.raises(NotCachedError, match=r"de/a\.jsonl is not there, which the split train"):
         load_dataset(REVIEWS, **options)
 
 

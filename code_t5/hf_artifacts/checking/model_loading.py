@@ -7,7 +7,6 @@ tensors alone (`weights_only`).
 from __future__ import annotations
 
 import importlib.util
-import importlib.util
 import json
 import pathlib
 import pickle
@@ -161,8 +160,6 @@ class _ModelParts:
             raise NothingToLoadError("not loaded, as its config is not")
         has_class = self._config is not None and bool(main)
         others = [name for name in loadable if "/" in name or not has_class]
-        if importlib.util.find_spec("torch") is None:
-            return self._read_without_torch(loadable)
         for name in others:
             _read_tensors(name, self._files[name])
         if has_class:
@@ -180,19 +177,6 @@ class _ModelParts:
                 "no weights are here; wanted those that config.json belongs to; fetch it with "
                 "precache, which records what it fetches"
             )
-
-    def _read_without_torch(self, names: Collection[str]) -> str:
-        """Opens what can be opened without torch.
-
-        Raises:
-          NothingToLoadError: That is nothing.
-        """
-        tensors = [name for name in names if name.endswith(".safetensors")]
-        if not tensors:
-            raise NothingToLoadError("not read, as torch is not installed")
-        for name in tensors:
-            _read_tensors(name, self._files[name])
-        return "each file opened; torch is not installed, which loads them into their class"
 
     def _load_by_class(self, main: Collection[str]) -> str | None:
         shards = self._weight_files(main)

@@ -82,9 +82,8 @@ def prepare_dataset(
     prepared = []
     for one in answer["result"]:
         if "fault" in one:
-            say(
-                f"{request.name}: {one['config']} is not prepared: {one['fault']} (what data_files names is)"
-            )
+            what = f"{request.name}: {one['config']} is not prepared"
+            say(f"{what}: {one['fault']}; name those wanted as data_files to have them prepared")
         else:
             prepared.append(_hash_prepared(root, one))
     return tuple(prepared)

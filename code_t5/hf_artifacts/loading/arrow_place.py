@@ -90,9 +90,8 @@ def find_stranger(lookup: Lookup, entry: ArrowEntry) -> str:
     if entry.commit and lookup.records_of(entry.commit):
         return ""
     for _, folder in lookup.repositories() if entry.commit else ():
-        if (folder / "snapshots" / str(entry.commit)).is_dir():
-            return ""
-        if entry.commit in _references(folder):
+        commit = str(entry.commit)
+        if (folder / "snapshots" / commit).is_dir() or commit in _references(folder):
             return ""
     return (
         "it may be of a repository of another spelling (foo_bar, fooBar): nothing in hub/ names "

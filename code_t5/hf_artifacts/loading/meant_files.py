@@ -46,7 +46,7 @@ def is_literal(request: DatasetRequest) -> bool:
     return bool(names) and not any(glob.has_magic(name) for name in names)
 
 
-def covers(record: ArtefactRecord, request: DatasetRequest, *, config: str, card: Card) -> bool:
+def covers(record: ArtefactRecord, *, request: DatasetRequest, config: str, card: Card) -> bool:
     """Says whether all files of what is asked for were fetched for a record.
 
     Args:
@@ -98,7 +98,7 @@ def find_files(lookup: Lookup, *, commit: str, config: str) -> Mapping[Any, list
         except RefusedError:
             continue
         records = [one.record for one in lookup.records_of(commit)]
-        is_whole = any(covers(one, request, config=config, card=card) for one in records)
+        is_whole = any(covers(one, request=request, config=config, card=card) for one in records)
         # `datasets` names splits by a type of its own where no files were named, and the type is
         # part of the hash: Arrow files with it were made of the whole folder.
         is_folder = request.data_files is None and str not in {*map(type, chosen.data_files)}

@@ -238,7 +238,9 @@ def check_whole(
     lacking = [split for split in splits or chosen.data_files if not chosen.data_files.get(split)]
     if lacking:
         there = ", ".join(str(split) for split, files in chosen.data_files.items() if files)
-        raise RefusedError(f"no file of the split {', '.join(map(str, lacking))} is in it, only of {there}")
+        raise RefusedError(
+            f"no file of the split {', '.join(map(str, lacking))} is in it, only of {there}"
+        )
     _check_links(snapshot, chosen)
     _check_shards(chosen)
     names = {path.relative_to(snapshot).as_posix() for path in _below(snapshot, chosen)}

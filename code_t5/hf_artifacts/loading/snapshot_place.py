@@ -164,7 +164,7 @@ def _check_known(source: SnapshotSource, lookup: Lookup, records: Sequence[Artef
         return ""
     if records:
         if any(
-            meant_files.covers(one, request, config=source.config, card=source.card)
+            meant_files.covers(one, request=request, config=source.config, card=source.card)
             for one in records
         ):
             return ""
@@ -174,7 +174,7 @@ def _check_known(source: SnapshotSource, lookup: Lookup, records: Sequence[Artef
             "is asked for is not known"
         )
     if unrecorded.check_unrecorded(
-        lookup, source.snapshot, config=source.config, chosen=source.chosen, card=source.card
+        lookup, snapshot=source.snapshot, config=source.config, card=source.card
     ):
         return ""
     note = f"no record says whether {source.snapshot} is whole; what is there of it is read"

@@ -16,22 +16,18 @@ from code_t5.hf_artifacts.loading.arrow_place import ArrowEntry
 from code_t5.hf_artifacts.loading.cards import Card
 from code_t5.hf_artifacts.loading.dataset_request import DatasetRequest
 from code_t5.hf_artifacts.loading.places import Lookup
-from code_t5.hf_artifacts.loading.snapshot_files import ChosenFiles
 from code_t5.hf_artifacts.loading.tried import RefusedError
 
 _HASH = re.compile(r"-[0-9a-f]{16}")
 
 
-def check_unrecorded(
-    lookup: Lookup, snapshot: pathlib.Path, *, config: str, chosen: ChosenFiles, card: Card
-) -> bool:
+def check_unrecorded(lookup: Lookup, *, snapshot: pathlib.Path, config: str, card: Card) -> bool:
     """Refuses a snapshot that is known to be a part of its repository.
 
     Args:
       lookup: What is asked for.
       snapshot: Where files of it are.
       config: The configuration's name.
-      chosen: Its files that are there.
       card: What the repository says of itself.
 
     Returns:
@@ -41,6 +37,8 @@ def check_unrecorded(
       RefusedError: Only some files of the repository were fetched.
     """
     request = lookup.request
+    if lookup.tried:
+        raise RefusedError("the record that says what was fetched of it cannot be read")
     entries = list(arrow_place.list_entries(lookup, snapshot.name))
     if not request.chooses_files:
         if any(entry.config == config and not _chose_files(entry) for entry in entries):
