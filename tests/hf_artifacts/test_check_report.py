@@ -144,7 +144,10 @@ def test_rows_that_differ_from_the_record_are_a_no(copied_root):
 def test_what_has_no_record_is_checked_by_its_names_and_said_so(root):
     found = {row.request.name: row for row in report.check_root(root, NOT_LOADED).rows}
     assert [found["org/name"].is_recorded, found["org/other"].is_recorded] == [True, False]
-    assert (found["org/other"].whole, found["org/other"].reason) == ("yes", "not recorded")
+    assert (found["org/other"].whole, found["org/other"].reason) == (
+        "yes",
+        "not recorded: it may be a part",
+    )
     assert (found["org/name"].request.revision, found["org/other"].request.revision) == (None, "v1")
     (root.hub_dir / "models--org--other" / "blobs").joinpath(
         hub_cache_files.blob_name("config.json", b"{}")
@@ -188,7 +191,9 @@ def test_what_nothing_can_be_compared_with_is_not_said_to_be_whole(root):
     (root.hub_dir / "models--org--other" / "snapshots" / COMMIT / "README.md").write_text("own")
     row = report.check_root(root, NOT_LOADED).rows[1]
     assert (row.request.name, row.whole, row.is_good) == ("org/other", "-", True)
-    assert row.reason.startswith("not recorded; 1 files cannot be checked, as hub/models--org--o")
+    assert row.reason.startswith(
+        "not recorded: it may be a part; 1 files cannot be checked, as hub/models--org--o"
+    )
 
 
 def test_without_hashing_nothing_is_said_to_be_whole(root):
@@ -257,7 +262,9 @@ def test_half_of_a_models_files_without_a_record_is_a_no(copied_root):
     assert done.returncode == 1
     (row,) = json.loads(done.stdout)["artefacts"]
     assert (row["whole"], row["loads"], row["is_recorded"]) == ("yes", "no", False)
-    assert row["reason"].startswith("not recorded; weights: no weights are here; wanted those")
+    assert row["reason"].startswith(
+        "not recorded: it may be a part; weights: no weights are here; wanted those"
+    )
 
 
 def test_names_that_would_command_the_terminal_are_made_visible(root):

@@ -268,7 +268,8 @@ def _judge(
     mine = [finding for finding in findings if row.key in finding.owners and finding.is_damage]
     unknown = [f for f in findings if row.key in f.owners and f.problem == hashes.UNKNOWN]
     whole = NO if mine else YES if config.is_hashing and not unknown else NOTHING
-    reasons = [] if row.is_proved else ["not proved yet" if row.is_recorded else "not recorded"]
+    unsure = "not proved yet" if row.is_recorded else "not recorded: it may be a part"
+    reasons = [] if row.is_proved else [unsure]
     if unknown:
         reasons.append(f"{len(unknown)} files cannot be checked, as {unknown[0].path}")
     if mine:
