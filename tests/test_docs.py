@@ -85,7 +85,6 @@ def test_commands_run(tmp_path, page):
     for wanted, smaller in _SMALLER:
         script = script.replace(wanted, smaller)
     environment = {
-        **os.environ,
         "HOME": str(tmp_path / "home"),
         "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHON": sys.executable,
@@ -95,7 +94,7 @@ def test_commands_run(tmp_path, page):
         hub_artefacts.fill(hub)
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
-            cwd=checkout, env={**environment, "HF_ENDPOINT": hub.url},
+            cwd=checkout, env={**hub.environment(tmp_path / "hf-home"), **environment},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
