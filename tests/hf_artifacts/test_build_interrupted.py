@@ -141,9 +141,11 @@ build.build_dataset(
 
 
 @pytest.mark.parametrize("moment", ["train", "validation", "before"])
-def test_a_killed_build_leaves_nothing_readable_and_the_next_one_ends_well(source, how, moment):
+def test_a_killed_build_leaves_nothing_readable_and_the_next_one_ends_well(
+    source, how, tmp_path, moment
+):
     command = [sys.executable, "-c", _KILLED, source, str(how.output_dir), moment]
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT), "HF_HOME": str(tmp_path / "home")}
     ran = subprocess.run(command, env=environment, capture_output=True, timeout=120)
     assert ran.returncode == -signal.SIGKILL, ran.stderr.decode()[-2000:]
     assert find.find_built(source, output_dir=how.output_dir).found is None
@@ -163,7 +165,7 @@ def test_of_two_builds_at_once_one_writes_and_both_find_it(source, how, tmp_path
         "    options=build.BuildOptions(output_dir=sys.argv[2]))\n"
         "print(done.num_new)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT), "HF_HOME": str(tmp_path / "home")}
     command = [sys.executable, "-c", program, source, str(how.output_dir)]
     running = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)

@@ -97,15 +97,18 @@ def job_lock(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     owner = _new_owner(purpose)
-    held = JobLock(has_waited=_wait_for(path, owner, wait_seconds=wait_seconds, say=say))
     is_over = threading.Event()
-    beating = threading.Thread(target=_beat, args=(path, owner, held, is_over), daemon=True)
-    beating.start()
+    beating: threading.Thread | None = None
+    # Ctrl-C may come as soon as the file is there.
     try:
+        held = JobLock(has_waited=_wait_for(path, owner, wait_seconds=wait_seconds, say=say))
+        beating = threading.Thread(target=_beat, args=(path, owner, held, is_over), daemon=True)
+        beating.start()
         yield held
     finally:
         is_over.set()
-        beating.join()
+        if beating is not None:
+            beating.join()
         _release(path, owner)
 
 
