@@ -122,12 +122,22 @@ def _loader() -> Any:
 
     class Loader(yaml.SafeLoader):
         def compose_node(self, parent: Any, index: Any) -> Any:
+            """Refuses aliases.
+
+            Raises:
+              YAMLError: There is one.
+            """
             if self.check_event(yaml.AliasEvent):
                 # Some lines of them can stand for more than a memory holds.
                 raise yaml.YAMLError(f"line {self.peek_event().start_mark.line + 1} has an alias")
             return super().compose_node(parent, index)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            """Refuses keys that are doubled.
+
+            Raises:
+              YAMLError: There is one.
+            """
             read = super().construct_mapping(node, deep=deep)
             if len(read) < len(node.value):
                 line = node.start_mark.line + 1

@@ -364,15 +364,15 @@ def test_damaged_arrow_files_are_prepared_again(precache, root):
 def test_a_hostile_record_makes_nothing_outside_of_the_root_go(precache, root, tmp_path):
     english = ("--no_conll2003", "--no_models", "--no_verify")
     assert precache(*english).status == 0
-    (tmp_path / "victim/work").mkdir(parents=True)
-    (tmp_path / "victim/work/thesis.tex").write_text("mine")
+    (tmp_path / "victim/papers").mkdir(parents=True)
+    (tmp_path / "victim/papers/thesis.tex").write_text("mine")
     (root.datasets_dir / "way").symlink_to(tmp_path / "victim")
     record = _record(root, "wikiann")
     (config,) = record.prepared
-    hostile = dataclasses.replace(config, arrow_dir="datasets/way/work")
+    hostile = dataclasses.replace(config, arrow_dir="datasets/way/papers")
     records.write_record(root, dataclasses.replace(record, prepared=(hostile,)))
     assert precache(*english).status == 0
-    assert (tmp_path / "victim/work/thesis.tex").read_text() == "mine"
+    assert (tmp_path / "victim/papers/thesis.tex").read_text() == "mine"
     assert _record(root, "wikiann").prepared == (config,)
 
 
