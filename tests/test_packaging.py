@@ -140,7 +140,7 @@ def _locked(python):
 @pytest.mark.parametrize("python", PYTHONS)
 def test_lock_holds_what_setup_asks_for(requirements, python):
     versions = _locked(python)
-    for extra in ("", "train", "hf", "fast", "beam", "dev"):
+    for extra in ("", "train", "hf", "serve", "fast", "beam", "dev"):
         for requirement in requirements[extra]:
             if _applies(requirement, python=python, extra=extra):
                 version = versions[requirement.name]

@@ -4,8 +4,8 @@ The trainer asks gin for three functions. `token_train_dataset_fn` and `token_ev
 the place of t5's `mesh_train_dataset_fn` and `mesh_eval_dataset_fn`: they make whole blocks of rows
 at a time from the token caches that `scripts/cache_tasks.py` writes. `resumable_train_model` takes
 the place of mesh-tensorflow's `train_model`: it lets the first of them go on at the checkpoint's
-step, and logs how full the rows are, whatever function the rows come from. `runs/resumable.gin`
-names all three.
+step, and, whatever function the rows come from, logs how full they are, sets how steps are run,
+watches them, and refuses what does not fit. `runs/resumable.gin` names all three.
 
 Import this module only in a trainer's process: it registers with gin and imports TensorFlow.
 """
@@ -31,7 +31,9 @@ from code_t5.data.example_stream import TaskStream
 from code_t5.data.row_memo import FILE_NAME, RowMemo
 from code_t5.data.row_stream import RowStream
 from code_t5.pipeline_calls import pipeline_call
+from code_t5.training.checkpoints import going_on
 from code_t5.training.fill_log import FillLog
+from code_t5.training.stepping import session, watch
 
 _RESUME = "resume"
 # Blocks that are made ahead of the training.
@@ -242,8 +244,8 @@ def _batches(
 
 
 def _resumed(
-    make_rows: Callable[..., tf.data.Dataset], point: ResumePoint
-) -> Callable[..., tf.data.Dataset]:
+    make_rows: functools.partial[tf.data.Dataset], point: ResumePoint
+) -> functools.partial[tf.data.Dataset]:
     """Has rows go on at a point, and refuses what cannot be read, even if no step is left."""
     logging.info("The data goes on at row %d", point.first_row)
     make_rows = functools.partial(make_rows, **{_RESUME: point})
@@ -251,6 +253,21 @@ def _resumed(
     with tf.Graph().as_default():
         make_rows()
     return make_rows
+
+
+def _made_ready(estimator: Any) -> int:
+    """Settles what a training goes on from and how it runs; returns its step."""
+    with trainer_errors.one_line_errors():
+        going_on.prepare(estimator.model_dir)
+    session.configure(estimator)
+    return _trained_steps(estimator)
+
+
+def _hooks(estimator: Any, *, step: int, log: FillLog | None) -> list[tf.estimator.SessionRunHook]:
+    return [
+        *going_on.going_on_hooks(estimator.model_dir),
+        *watch.step_hooks(estimator.model_dir, first_step=step, fill_log=log),
+    ]
 
 
 @gin.configurable
@@ -286,16 +303,16 @@ def resumable_train_model(
       seen_data_init_step: The step at which this data was begun with.
       checkpoint_input_pipeline: Whether checkpoints hold the state of the input pipeline.
       log_fill_every_steps: How often the fill rate is logged; 0 for never.
+
+    Raises:
+      SystemExit: In the trainer, the data or a checkpoint does not do; the message is one line.
+      CodeT5Error: The same elsewhere.
     """
-    step = _trained_steps(estimator)
+    step = _made_ready(estimator)
     num_seen = max(0, step - seen_data_init_step)
     rows_per_step = batch_size * (ensemble_inputs or 1)
-    make_rows: Callable[..., tf.data.Dataset] = functools.partial(
-        train_dataset_fn,
-        sequence_length=sequence_length,
-        vocabulary=vocabulary,
-        dataset_split=dataset_split,
-    )
+    settings = {"sequence_length": sequence_length, "vocabulary": vocabulary}
+    make_rows = functools.partial(train_dataset_fn, dataset_split=dataset_split, **settings)
     if _is_resumable(train_dataset_fn):
         point = ResumePoint(num_seen * rows_per_step, rows_per_step, estimator.model_dir)
         make_rows = _resumed(make_rows, point)
@@ -304,13 +321,14 @@ def resumable_train_model(
     log = None
     if log_fill_every_steps and not checkpoint_input_pipeline:
         log = FillLog(estimator.model_dir, first_step=step, every_steps=log_fill_every_steps)
-    num_skipped = num_seen if skip_seen_data else 0
+    size, num_skipped = rows_per_step, num_seen if skip_seen_data else 0
 
     def input_fn(params: Mapping[str, Any]) -> tf.data.Dataset:
         del params
-        return _batches(make_rows(), size=rows_per_step, num_skipped=num_skipped, log=log)
+        return _batches(make_rows(), size=size, num_skipped=num_skipped, log=log)
 
-    hook = tf.data.experimental.CheckpointInputPipelineHook
-    hooks = [hook(estimator)] if checkpoint_input_pipeline else []
+    hooks = _hooks(estimator, step=step, log=log)
+    if checkpoint_input_pipeline:
+        hooks.append(tf.data.experimental.CheckpointInputPipelineHook(estimator))
     with trainer_errors.one_line_errors():
         estimator.train(input_fn=input_fn, max_steps=train_steps, hooks=hooks)

@@ -1,0 +1,1 @@
+"""Checkpoints of the trainer: which are whole, what they hold, whether they fit the model."""

@@ -1,0 +1,1 @@
+"""Completing code quickly, with several candidates and their scores."""

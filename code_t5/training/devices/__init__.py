@@ -1,0 +1,1 @@
+"""What the trainer will run on: meshes, GPUs and CUDA libraries, checked before it starts."""

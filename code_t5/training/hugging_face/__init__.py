@@ -1,0 +1,1 @@
+"""Between checkpoints of the trainer and directories that `transformers` loads."""
