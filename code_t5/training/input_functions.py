@@ -270,6 +270,10 @@ def _hooks(estimator: Any, *, step: int, log: FillLog | None) -> list[tf.estimat
     ]
 
 
+def _fill_log(estimator: Any, *, step: int, every: int) -> FillLog:
+    return FillLog(estimator.model_dir, first_step=step, every_steps=every)
+
+
 @gin.configurable
 def resumable_train_model(
     estimator: Any,
@@ -318,9 +322,8 @@ def resumable_train_model(
         make_rows = _resumed(make_rows, point)
         skip_seen_data = checkpoint_input_pipeline = False
     # A pipeline whose state is saved can hold no Python function.
-    log = None
-    if log_fill_every_steps and not checkpoint_input_pipeline:
-        log = FillLog(estimator.model_dir, first_step=step, every_steps=log_fill_every_steps)
+    watched = log_fill_every_steps and not checkpoint_input_pipeline
+    log = _fill_log(estimator, step=step, every=log_fill_every_steps) if watched else None
     size, num_skipped = rows_per_step, num_seen if skip_seen_data else 0
 
     def input_fn(params: Mapping[str, Any]) -> tf.data.Dataset:
