@@ -10,8 +10,9 @@ UV ?= uv
 # Puts the environment's programs first; scripts that start Python read PYTHON.
 ENTER = export PATH="$$(realpath "$(VENV)")/bin:$$PATH" PYTHON=python;
 
-# Words of the pytest command, shared with .ci/run (a test compares the two).
-TESTS := tests -m "not slow"
+# Words of the pytest command, shared with .ci/run (a test compares the two). Two processes, each
+# with whole files, so that what a file's tests share is made once.
+TESTS := tests -m "not slow" -n 2 --dist loadfile
 
 .PHONY: help
 help: ## Print this list
