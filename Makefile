@@ -26,6 +26,10 @@ environment: ## Make .venv from requirements.lock, or leave it alone where it is
 demo: environment ## From nothing to a trained model: data set, vocabulary, records, training, completions
 	@$(ENTER) DEMO_DIR="$(DEMO_DIR)" scripts/demo.sh
 
+.PHONY: page
+page: environment ## The demo, then evaluated, exported and served: ends with the page open on loopback
+	@$(ENTER) DEMO_DIR="$(DEMO_DIR)" scripts/from_code_to_page.sh
+
 .PHONY: test
 test: environment ## Run everything that must hold and is quick
 	@$(ENTER) python -m pytest $(TESTS)

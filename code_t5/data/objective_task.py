@@ -9,6 +9,8 @@ import seqio
 import tensorflow as tf
 
 from code_t5.data import preprocessors, trainer_errors
+from code_t5.data.line_questions import LineQuestions
+from code_t5.data.objectives import LineCompletion
 from code_t5.data.t5_vocabulary import T5Vocabulary
 
 
@@ -37,6 +39,8 @@ class ObjectiveTask(seqio.Task):
           objective: One of `preprocessors.PREPROCESSORS`; None to let gin choose.
           before: What turns a document into ids, the int32 `targets`, where it is not ids already.
         """
+        # Only what is asked the same way of everyone can be measured.
+        lines = LineQuestions(vocabulary) if objective == LineCompletion.name else None
         super().__init__(
             name,
             source=source,
@@ -44,13 +48,15 @@ class ObjectiveTask(seqio.Task):
                 *before,
                 preprocessors.PREPROCESSORS[objective] if objective else preprocessors.unsupervised,
                 seqio.preprocessors.append_eos_after_trim,
+                *([lines.add_answers] if lines else []),
             ],
             output_features={
                 # Not required: before the objective runs there are only targets.
                 "inputs": seqio.Feature(vocabulary, add_eos=True, required=False),
                 "targets": seqio.Feature(vocabulary, add_eos=True),
             },
-            metric_fns=[],
+            postprocess_fn=lines.postprocess if lines else None,
+            metric_fns=lines.metric_fns if lines else [],
         )
         self.objective = objective
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Sequence
 
 from code_t5 import errors
 from code_t5.training import figures, launch, operative_config
@@ -15,9 +16,11 @@ def evaluation_config(
     data_dir: pathlib.Path | None = None,
     split: str = "validation",
     num_batches: int = 100,
+    batch_size: int | None = None,
+    steps: Sequence[int] = (),
     module_imports: tuple[str, ...] = ("code_t5",),
 ) -> launch.TrainerConfig:
-    """Returns the run that evaluates the newest checkpoint of a model directory.
+    """Returns the run that evaluates checkpoints of a model directory.
 
     Args:
       model_dir: The model directory.
@@ -25,6 +28,8 @@ def evaluation_config(
       data_dir: Where its data set was built; None for the environment's default.
       split: The split to evaluate.
       num_batches: How many batches of it; where it has fewer, the rest is empty.
+      batch_size: Examples in a batch; None for as many as the model was trained with.
+      steps: Of the checkpoints; empty for the newest alone.
       module_imports: Modules that register the Task.
 
     Returns:
@@ -39,15 +44,18 @@ def evaluation_config(
             f"found no {config_path.name} in {model_dir}; wanted a directory that the trainer has "
             "trained in; train first"
         )
+    params = [
+        f"utils.run.dataset_split = {split!r}",
+        f"utils.run.perplexity_eval_steps = {num_batches}",
+    ]
+    params += [f"utils.run.batch_size = {batch_size}"] if batch_size else []
+    params += [f"eval_checkpoint_step = {list(steps)}"] if steps else []
     return launch.TrainerConfig(
         model_dir=model_dir,
         mixture_or_task_name=name,
         data_dir=data_dir,
         gin_files=(str(config_path), "runs/evaluate.gin"),
-        gin_params=(
-            f"utils.run.dataset_split = {split!r}",
-            f"utils.run.perplexity_eval_steps = {num_batches}",
-        ),
+        gin_params=tuple(params),
         module_imports=module_imports,
     )
 

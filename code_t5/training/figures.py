@@ -126,7 +126,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def read_evaluation(
-    model_dir: pathlib.Path, *, name: str, split: str = "validation"
+    model_dir: pathlib.Path, *, name: str, split: str = "validation", step: int | None = None
 ) -> EvaluationFigures:
     """Reads the newest perplexity evaluation of one Task.
 
@@ -134,9 +134,10 @@ def read_evaluation(
       model_dir: The model directory.
       name: The Task's name.
       split: The split that was evaluated.
+      step: Of the checkpoint; None for the newest that was evaluated.
 
     Returns:
-      The figures of the newest checkpoint evaluated; of several evaluations of it, the last.
+      The figures of that checkpoint; of several evaluations of it, the last.
 
     Raises:
       InputError: There is none.
@@ -149,12 +150,15 @@ def read_evaluation(
         if not match:
             continue
         for time, found in _evaluations(folder, max_examples=int(match.group(1))):
+            if step not in (None, found.step):
+                continue
             if newest is None or (found.step, time) >= (newest.step, newest_time):
                 newest, newest_time = found, time
     if newest is None:
+        of_step = "" if step is None else f" of step {step}"
         raise errors.InputError(
-            f"found no perplexity evaluation of {name} on {split} in {model_dir}; wanted a folder "
-            f"eval_{name}_{split}_<examples>; evaluate with --gin_file=runs/evaluate.gin first"
+            f"found no perplexity evaluation of {name} on {split}{of_step} in {model_dir}; wanted "
+            f"a folder eval_{name}_{split}_<examples>; evaluate with --gin_file=runs/evaluate.gin first"
         )
     return newest
 

@@ -23,15 +23,33 @@ from absl import logging
 from code_t5 import errors, progress
 from code_t5.storage import atomic
 from code_t5.training import logs
+from code_t5.training.checkpoints import reading, stopping
 
 _POLL_SECONDS = 0.2
+# A step of a large model and its checkpoint take their time.
+_STOPPING_SECONDS = 120
+_SAYING_SECONDS = 2
 _LOCK_NAME = ".trainer.lock"
 # The gin files of the repository; t5 looks here after its own folder.
 _GIN_LOCATION = "gin_configs/"
 
 
 class TrainerError(errors.CodeT5Error):
-    """The trainer ended with an error; the message holds its last words and where its log is."""
+    """The trainer ended with an error; the message holds its last words and where its log is.
+
+    Attributes:
+      exit_status: As a shell has it: 128 and the signal's number where one ended the trainer.
+    """
+
+    def __init__(self, message: str, *, exit_status: int = 1) -> None:
+        """Takes the message and the trainer's status.
+
+        Args:
+          message: One line.
+          exit_status: The trainer's.
+        """
+        super().__init__(message)
+        self.exit_status = exit_status
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +64,7 @@ class TrainerConfig:
       data_dir: Where the data sets were built; None for the environment's default.
       gin_location: Folder of our gin files.
       module_imports: Modules that register the Tasks and whatever else gin names.
+      more_flags: Further words for the trainer's command line; they come last.
     """
 
     model_dir: pathlib.Path
@@ -55,6 +74,7 @@ class TrainerConfig:
     data_dir: pathlib.Path | None = None
     gin_location: str = _GIN_LOCATION
     module_imports: tuple[str, ...] = ("code_t5",)
+    more_flags: tuple[str, ...] = ()
 
 
 def trainer_command(config: TrainerConfig) -> list[str]:
@@ -73,7 +93,7 @@ def trainer_command(config: TrainerConfig) -> list[str]:
     command += [f"--gin_file={name}" for name in config.gin_files]
     command.append(f"--gin_param=MIXTURE_NAME = {config.mixture_or_task_name!r}")
     command += [f"--gin_param={binding}" for binding in config.gin_params]
-    return command
+    return [*command, *config.more_flags]
 
 
 def _interpreter() -> str:
@@ -156,9 +176,11 @@ def run_trainer(
         finally:
             _end(child)
     if child.returncode != 0:
+        status = child.returncode
         raise TrainerError(
-            f"the trainer {_how_it_ended(child.returncode)}: {logs.last_error(log_path)}; its "
-            f"whole log is {log_path}"
+            f"the trainer {_how_it_ended(status)}: {logs.last_error(log_path)}; its "
+            f"whole log is {log_path}",
+            exit_status=status if status > 0 else stopping.STATUS_OF_SIGNAL - status,
         )
     return log_path
 
@@ -173,12 +195,7 @@ def _how_it_ended(status: int) -> str:
 
 def latest_step(model_dir: pathlib.Path) -> int:
     """Returns the step of the newest checkpoint, 0 if there is none."""
-    try:
-        text = (model_dir / "checkpoint").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return 0
-    match = re.search(r'^model_checkpoint_path: ".*model\.ckpt-(\d+)"', text, re.MULTILINE)
-    return int(match.group(1)) if match else 0
+    return (reading.recorded_steps(model_dir) or [0])[-1]
 
 
 def _next_log_path(folder: pathlib.Path, name: str) -> pathlib.Path:
@@ -207,8 +224,7 @@ def _follow(
             news = reader.read()
             if news is not None:
                 bar.set_description(description, refresh=False)
-                if news.loss is not None:
-                    bar.set_postfix(loss=f"{news.loss:.3f}", refresh=False)
+                bar.set_postfix_str(_figures(news), refresh=False)
                 bar.update(max(0, news.step - bar.n))
             else:
                 # Redraws the clock.
@@ -221,12 +237,31 @@ def _follow(
             bar.update(max(0, num_steps - bar.n))
 
 
+def _figures(news: logs.News) -> str:
+    """Returns what the bar says behind the count of steps."""
+    words = []
+    if news.loss_per_token is not None:
+        words.append(f"loss {news.loss_per_token:.3f}/token")
+    elif news.loss is not None:
+        words.append(f"loss {news.loss:.3f}")
+    if news.tokens_per_second is not None:
+        words.append(f"{news.tokens_per_second:,.0f} tokens/s")
+    return ", ".join(words)
+
+
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Waits for a child that is stopping by itself, and stops one that is not."""
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+    """Has a child that still runs save and stop, or ends it if it does not, or if asked again."""
+    if child.poll() is not None:
+        return
+    child.terminate()
+    try:
+        child.wait(timeout=_SAYING_SECONDS)
+    except subprocess.TimeoutExpired:
+        logging.warning("Waiting for the trainer to save a checkpoint; Ctrl-C ends it at once")
+    except KeyboardInterrupt:
+        pass
+    try:
+        child.wait(timeout=_STOPPING_SECONDS)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        child.kill()
+        child.wait()

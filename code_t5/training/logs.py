@@ -1,17 +1,28 @@
 """Reads what t5's trainer prints: losses, the step it is at, and what it died of.
 
 While training the trainer prints one line per step, `step, tf_loss[<loss>][<step>]`. The step in it
-is read while another thread counts it up, so it may be one too low; the losses are in order.
+is read while another thread counts it up, so it may be one too low; the losses are in order. Every
+ten seconds comes a line with the speed (`code_t5.training.stepping.watch`), every hundred steps one
+with the fill (`code_t5.training.fill_log`).
+
+The *loss per token* is in nats: the logged loss is over all target positions, so it is that, over
+the last hundred steps at most, divided by the share of target positions that hold a token.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import pathlib
 import re
 
 _STEP_LINE = re.compile(rb"step, tf_loss\[([^\]]+)\]\[(\d+)\]")
 _EVALUATION_LINE = re.compile(rb"Evaluation \[(\d+)/\d+\]")
+# As `code_t5.training.stepping.watch` writes it; a number is what is looked for.
+_SPEED_LINE = re.compile(rb"step \d+: [\d.]+ steps/s, ([\d.]+) tokens/s, fill ")
+# As `code_t5.training.fill_log` writes it.
+_FILL_LINE = re.compile(rb"a batch held .*tokens of targets \(([\d.]+)% of the room\)")
+_MEAN_OF_STEPS = 100
 # `some.module.SomeError: why`, at the start of a line, as Python ends a traceback.
 _EXCEPTION_LINE = re.compile(r"^(?:\w+\.)*(\w*(?:Error|Exception|Interrupt|Exit))(?::\s*(.*))?$")
 _OWN_ERROR = "error: "
@@ -32,6 +43,23 @@ class StepLoss:
     loss: float | None
 
 
+@dataclasses.dataclass(frozen=True)
+class News:
+    """What a log said since it was last read, with the figures that still hold.
+
+    Attributes:
+      step: Steps done; counted by evaluations when the run evaluates.
+      loss: The loss logged with it, None for an evaluation.
+      loss_per_token: In nats, None where the fill is not known yet.
+      tokens_per_second: Tokens of inputs and targets, padding left out; None if not known yet.
+    """
+
+    step: int
+    loss: float | None
+    loss_per_token: float | None = None
+    tokens_per_second: float | None = None
+
+
 class ProgressReader:
     """Follows a log that is still being written."""
 
@@ -43,8 +71,11 @@ class ProgressReader:
         """
         self._path = log_path
         self._offset = 0
+        self._losses: collections.deque[float] = collections.deque(maxlen=_MEAN_OF_STEPS)
+        self._fill: float | None = None
+        self._tokens_per_second: float | None = None
 
-    def read(self) -> StepLoss | None:
+    def read(self) -> News | None:
         """Returns the newest step logged since the last call, None if there is none."""
         try:
             with open(self._path, "rb") as file:
@@ -55,15 +86,40 @@ class ProgressReader:
         # A line that is not yet whole is read again next time.
         data = data[: data.rfind(b"\n") + 1]
         self._offset += len(data)
+        self._take_figures(data)
         steps = _parse_steps(data)
         if steps:
-            return steps[-1]
+            self._losses.extend(entry.loss for entry in steps if entry.loss is not None)
+            return self._news(steps[-1])
         evaluations = _EVALUATION_LINE.findall(data)
-        return StepLoss(step=int(evaluations[-1]), loss=None) if evaluations else None
+        return News(step=int(evaluations[-1]), loss=None) if evaluations else None
+
+    def _take_figures(self, data: bytes) -> None:
+        speeds, fills = _SPEED_LINE.findall(data), _FILL_LINE.findall(data)
+        if speeds:
+            self._tokens_per_second = float(speeds[-1])
+        if fills:
+            self._fill = float(fills[-1]) / 100
+
+    def _news(self, newest: StepLoss) -> News:
+        per_token = None
+        if self._fill:
+            per_token = sum(self._losses) / len(self._losses) / self._fill
+        return News(newest.step, newest.loss, per_token, self._tokens_per_second)
 
 
 def _parse_steps(data: bytes) -> list[StepLoss]:
     return [StepLoss(step=int(step), loss=float(loss)) for loss, step in _STEP_LINE.findall(data)]
+
+
+def log_paths(model_dir: pathlib.Path, name: str) -> list[pathlib.Path]:
+    """Returns the logs of one kind of run, the newest last.
+
+    Args:
+      model_dir: The model directory.
+      name: The kind of run, as given to `launch.run_trainer`.
+    """
+    return sorted((model_dir / "logs").glob(f"{name}-*.log"), key=_log_number)
 
 
 def read_step_losses(model_dir: pathlib.Path, *, name: str) -> list[StepLoss]:
@@ -79,7 +135,7 @@ def read_step_losses(model_dir: pathlib.Path, *, name: str) -> list[StepLoss]:
       One entry per logged step; empty if there are no such logs.
     """
     losses: list[StepLoss] = []
-    for path in sorted((model_dir / "logs").glob(f"{name}-*.log"), key=_log_number):
+    for path in log_paths(model_dir, name):
         steps = _parse_steps(path.read_bytes())
         if steps:
             losses = [entry for entry in losses if entry.step < steps[0].step] + steps

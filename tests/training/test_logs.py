@@ -16,7 +16,7 @@ def test_reader_returns_the_newest_step_and_only_once(tmp_path):
     reader = logs.ProgressReader(log)
     assert reader.read() is None
     log.write_text("importing\n" + step_line(1, 9.5) + "global_step/sec: 3\n" + step_line(2, 8.25))
-    assert reader.read() == logs.StepLoss(step=2, loss=8.25)
+    assert reader.read() == logs.News(step=2, loss=8.25)
     assert reader.read() is None
 
 
@@ -27,13 +27,32 @@ def test_reader_waits_for_the_end_of_a_line(tmp_path):
     log.write_text(line[:-4])
     assert reader.read() is None
     log.write_text(line)
-    assert reader.read() == logs.StepLoss(step=17, loss=3.5)
+    assert reader.read() == logs.News(step=17, loss=3.5)
 
 
 def test_reader_counts_batches_of_an_evaluation(tmp_path):
     log = tmp_path / "log"
     log.write_text("INFO: Evaluation [10/100]\nINFO: Evaluation [20/100]\n")
-    assert logs.ProgressReader(log).read() == logs.StepLoss(step=20, loss=None)
+    assert logs.ProgressReader(log).read() == logs.News(step=20, loss=None)
+
+
+def test_reader_knows_the_speed_and_the_loss_per_token_once_the_log_said_so(tmp_path):
+    log = tmp_path / "log"
+    log.write_text(
+        step_line(1, 3.0)
+        + "I1122 08:17 fill_log.py:99] Step 100: a batch held 1,536 tokens of inputs (50.0% of the "
+        "room), 768 tokens of targets (25.0% of the room)\n"
+        + "I1122 08:17 watch.py:80] step 2: 4.00 steps/s, 9216 tokens/s, fill 37.5%, waited 0.2% "
+        "for data\n" + step_line(2, 1.0)
+    )
+    reader = logs.ProgressReader(log)
+    # The mean of both steps, over the quarter of the positions that hold a token.
+    wanted = logs.News(step=2, loss=1.0, loss_per_token=8.0, tokens_per_second=9216.0)
+    assert reader.read() == wanted
+    with open(log, "a") as file:
+        file.write(step_line(3, 2.0))
+    wanted = logs.News(step=3, loss=2.0, loss_per_token=8.0, tokens_per_second=9216.0)
+    assert reader.read() == wanted
 
 
 def test_losses_of_a_resumed_run_replace_those_after_its_checkpoint(tmp_path):

@@ -1,0 +1,127 @@
+"""Completes a whole file of prompts, and goes on where an interrupted run stopped.
+
+A *prompt file* holds texts, or objects with a `prompt` and perhaps a `suffix`, as JSON lines or one
+JSON list. The output gets a line for each, in their order: the object's other fields as they were,
+and `candidates`. Until the last is there they are kept beside it, in `.<name>.part`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from code_t5 import errors, progress
+from code_t5.storage import atomic, fingerprints
+from code_t5.training.completing import json_rows
+from code_t5.training.completing.completer import Completer, DecodingOptions
+from code_t5.training.completing.prompts import Gap, Prompt
+from code_t5.training.completing.records import RecordFile
+
+# Prompts that are completed before what came is written down.
+_CHUNK = 32
+
+
+def read_prompts(path: str | os.PathLike[str]) -> list[tuple[dict[str, Any], Prompt]]:
+    """Reads a prompt file.
+
+    Args:
+      path: The file.
+
+    Returns:
+      Of each prompt the object that it stands in, and the prompt.
+
+    Raises:
+      InputError: It holds something else, or nothing.
+    """
+    found: list[tuple[dict[str, Any], Prompt]] = []
+    for where, row in json_rows.read_rows(path):
+        if isinstance(row, str):
+            found.append(({"prompt": row}, row))
+            continue
+        if not isinstance(row, dict):
+            raise errors.InputError(
+                f"{where} is a {type(row).__name__}; wanted a text or an object with a field "
+                "'prompt'; mend the file"
+            )
+        prompt: Prompt = json_rows.text_field(row, "prompt", where=where)
+        if "suffix" in row:
+            prompt = Gap(str(prompt), json_rows.text_field(row, "suffix", where=where))
+        found.append((row, prompt))
+    if not found:
+        raise errors.InputError(f"{path} holds no prompt; wanted one or more; name another file")
+    return found
+
+
+def complete_file(
+    path: pathlib.Path, *, output_path: pathlib.Path, completer: Completer, options: DecodingOptions
+) -> int:
+    """Completes the prompts of a file.
+
+    Args:
+      path: The prompt file.
+      output_path: Gets JSON lines, in one step when all are there.
+      completer: The model.
+      options: How candidates are found.
+
+    Returns:
+      How many prompts there are.
+
+    Raises:
+      InputError: The prompt file holds something else, or what lies beside the output is of another
+        run.
+      BusyError: Another process writes the same output.
+    """
+    prompts = read_prompts(path)
+    part_path = output_path.with_name(f".{output_path.name}.part")
+    lock_path = output_path.with_name(f".{output_path.name}.lock")
+    run = {
+        "prompts_sha256": fingerprints.hash_file(str(path)),
+        "model": completer.export.fingerprint,
+        "options": dataclasses.asdict(options),
+    }
+    with atomic.lock(lock_path, purpose="completes prompts there"):
+        part = RecordFile(part_path)
+        if not part.records:
+            part.append(run)
+        elif part.records[0] != run:
+            raise errors.InputError(
+                f"{part_path} is of a run with other prompts, options or another model; wanted "
+                "this run's; remove it, or give another --output"
+            )
+        for record in _complete_rest(prompts, part, completer=completer, options=options):
+            part.append(record)
+        # The first record says what the run is.
+        lines = part_path.read_bytes().split(b"\n", 1)[1]
+        atomic.write_file(output_path, lines)
+        part_path.unlink()
+    lock_path.unlink(missing_ok=True)
+    return len(prompts)
+
+
+def _complete_rest(
+    prompts: list[tuple[dict[str, Any], Prompt]],
+    part: RecordFile,
+    *,
+    completer: Completer,
+    options: DecodingOptions,
+) -> Iterator[dict[str, Any]]:
+    """Yields the outputs that are not there yet."""
+    num_done = len(part.records) - 1
+    bar = progress.progress_bar(
+        description="completing", unit="prompt", total=len(prompts), initial=num_done
+    )
+    with bar:
+        # From where a chunk began, so that what is drawn does not depend on where it stopped.
+        for start in range(num_done // _CHUNK * _CHUNK, len(prompts), _CHUNK):
+            chunk = prompts[start : start + _CHUNK]
+            found = completer.complete(
+                [prompt for _, prompt in chunk],
+                options=dataclasses.replace(options, seed=options.seed + start),
+            )
+            for number, ((row, _), candidates) in enumerate(zip(chunk, found), start=start):
+                if number >= num_done:
+                    yield {**row, "candidates": [dataclasses.asdict(one) for one in candidates]}
+                    bar.update(1)

@@ -1,0 +1,66 @@
+"""Files of JSON lines that grow while a run goes on, and that a killed run leaves usable.
+
+A *record* is one JSON object, a line, flushed to the disk before it counts. A last line without its
+end is what a killed writer left: it is cut off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from code_t5 import errors
+
+
+class RecordFile:
+    """A file of records; several threads may append.
+
+    Attributes:
+      path: The file.
+      records: Those that it holds.
+    """
+
+    def __init__(self, path: pathlib.Path) -> None:
+        """Reads what is there.
+
+        Args:
+          path: The file; made with the first record.
+
+        Raises:
+          ArtifactError: It holds something else.
+        """
+        self.path, self.records = path, list[dict[str, Any]]()
+        self._lock = threading.Lock()
+        data = path.read_bytes() if path.exists() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            os.truncate(path, len(whole))
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                record = json.loads(line)
+                if not isinstance(record, dict):
+                    raise ValueError(type(record).__name__)
+            except (ValueError, RecursionError) as error:
+                raise errors.ArtifactError(
+                    f"{path}, line {number} is not a record of this program; wanted what an "
+                    "earlier run wrote; remove the file and run the same command again"
+                ) from error
+            self.records.append(record)
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Writes one record.
+
+        Args:
+          record: JSON values.
+        """
+        line = json.dumps(dict(record)).encode("ascii") + b"\n"
+        with self._lock:
+            with open(self.path, "ab") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+            self.records.append(dict(record))

@@ -1,0 +1,68 @@
+"""Trains a model: TASK SIZE MESH [-- more trainer flags]. `scripts/train.sh` finds a Python for it.
+
+    python scripts/train.py dev_python_prefix_lm dev cpu_1 --data_dir=data --model_dir=model
+
+SIZE is dev, small, base or large, MESH a file of gin_configs/meshes/. The trainer's whole command
+is printed, then run; behind the progress bar its log goes to a file. Run again, it goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from absl import flags
+
+from code_t5 import command_line, errors, visible_text
+from code_t5.training import launch, train_command
+
+_DATA_DIR = flags.DEFINE_string("data_dir", None, "Where data sets were built; $DATA_DIR.")
+_MODEL_DIR = flags.DEFINE_string("model_dir", None, "Gets the model and its logs; $MODEL_DIR.")
+_TRAIN_STEPS = flags.DEFINE_integer("train_steps", None, "At the end, in all.", lower_bound=1)
+_OBJECTIVE = flags.DEFINE_string("objective", None, "Of a Task that leaves it open.")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only print the trainer's command.")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints the trainer's command and runs it."""
+    if len(argv) < 4 or (len(argv) > 4 and "--" not in sys.argv):
+        raise errors.InputError(
+            f"found {len(argv) - 1} words {' '.join(argv[1:])!r}; wanted TASK SIZE MESH, and flags "
+            "for the trainer after --; see --help"
+        )
+    task, size, mesh, *more = argv[1:]
+    found = train_command.plan(
+        train_command.TrainRequest(
+            *(task, size, mesh),
+            data_dir=_DATA_DIR.value or os.environ.get("DATA_DIR"),
+            model_dir=_MODEL_DIR.value or os.environ.get("MODEL_DIR"),
+            train_steps=_TRAIN_STEPS.value,
+            objective=_OBJECTIVE.value,
+            more_flags=tuple(more),
+        )
+    )
+    print(launch.format_command(launch.trainer_command(found.config)), flush=True)
+    return 0 if _DRY_RUN.value else _run(found)
+
+
+def _run(found: train_command.TrainPlan) -> int:
+    # As Ctrl-C does: the trainer saves what it has done.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        log = train_command.run(found)
+    except launch.TrainerError as error:
+        print(f"error: {visible_text.one_line(str(error))}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print(train_command.interrupted_line(found), file=sys.stderr)
+        return command_line.EXIT_INTERRUPTED
+    step, model_dir = launch.latest_step(found.config.model_dir), found.config.model_dir
+    print(f"{model_dir} is trained for {step} steps" + (f"; the log: {log}" if log else " already"))
+    return 0
+
+
+if __name__ == "__main__":
+    flags.FLAGS.set_gnu_getopt()
+    command_line.run(main)
