@@ -71,7 +71,7 @@ def _training(
     )
 
 
-def train(model_dir: pathlib.Path, data_dir: pathlib.Path, *, seconds: float) -> dict[str, Any]:
+def train(model_dir: pathlib.Path, *, data_dir: pathlib.Path, seconds: float) -> dict[str, Any]:
     """Trains for a given time: some steps to learn the speed, then as many as there is time for.
 
     Args:
@@ -84,7 +84,7 @@ def train(model_dir: pathlib.Path, data_dir: pathlib.Path, *, seconds: float) ->
     """
     start = time.monotonic()
     constant = "learning_rate_schedules.learning_rate_schedule_noam.linear_decay_fraction = 0.0"
-    first = _training(model_dir, data_dir, num_steps=_FIRST_STEPS)
+    first = _training(model_dir, data_dir=data_dir, num_steps=_FIRST_STEPS)
     first = dataclasses.replace(first, gin_params=(*first.gin_params, constant))
     launch.run_trainer(first, name="train", description="first steps", num_steps=_FIRST_STEPS)
     speed = figures.read_training(model_dir).steps_per_second
@@ -92,7 +92,7 @@ def train(model_dir: pathlib.Path, data_dir: pathlib.Path, *, seconds: float) ->
     start_up = max(0.0, used - _FIRST_STEPS / speed)
     num_steps = _FIRST_STEPS + max(1, int((seconds - used - start_up) * _USED * speed))
     launch.run_trainer(
-        _training(model_dir, data_dir, num_steps=num_steps),
+        _training(model_dir, data_dir=data_dir, num_steps=num_steps),
         name="train",
         description="training",
         num_steps=num_steps,
@@ -119,7 +119,7 @@ def _trained(model_dir: pathlib.Path, data_dir: pathlib.Path) -> dict[str, Any]:
             f"found a model in {model_dir} that was not trained to its end; wanted a new one, as "
             "its time is measured; remove it, or name another --work_dir"
         )
-    found = train(model_dir, data_dir, seconds=_MINUTES.value * 60)
+    found = train(model_dir, data_dir=data_dir, seconds=_MINUTES.value * 60)
     atomic.write_file(path, json.dumps(found).encode("ascii"))
     return found
 

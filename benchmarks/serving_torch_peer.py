@@ -16,7 +16,7 @@ from absl import flags
 from code_t5 import command_line
 from code_t5.training.completing import completer
 from code_t5.training.hugging_face import opening
-from code_t5.training.serving import server
+from code_t5.training.serving import listening, server
 from code_t5.training.serving.limits import Limits
 from code_t5.training.serving.predictions import Prediction, Prompt, ScoredText
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> None:
     data_dir = pathlib.Path(_DATA_DIR.value) if _DATA_DIR.value else None
     export = opening.latest_export(_MODEL_DIR.value, data_dir=data_dir)
     model = TorchModel(export, max_new_tokens=_MAX_NEW_TOKENS.value, batch_size=_BATCH_SIZE.value)
-    taken = server.take_port(server.LOOPBACK, 0)
+    taken = listening.take_port(listening.LOOPBACK, 0)
 
     def started(running: Any) -> None:
         def wait() -> None:
@@ -76,9 +76,9 @@ def main(argv: Sequence[str]) -> None:
             running.should_exit = True
 
         threading.Thread(target=wait, daemon=True).start()
-        print(f"page:    {server.address_of(taken)}", flush=True)
+        print(f"page:    {listening.address_of(taken)}", flush=True)
 
-    server.run_server(model, taken, limits=Limits(), on_start=started)
+    server.run_server(model, taken=taken, limits=Limits(), on_start=started)
 
 
 if __name__ == "__main__":

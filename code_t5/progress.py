@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -47,3 +48,16 @@ def progress_bar(
         dynamic_ncols=True,
         file=sys.stderr,
     )
+
+
+def restart_clock(bar: tqdm, *, done: int) -> None:
+    """Has speed and time left follow from what comes now, and not from a slow start before it.
+
+    Args:
+      bar: A bar that is moved by `update`.
+      done: Steps that are done already.
+    """
+    bar.initial = bar.n = done
+    bar.start_t = bar.last_print_t = time.time()
+    bar.last_print_n = done
+    bar.delay = 0

@@ -34,7 +34,11 @@ _MAX_TOKENS = flags.DEFINE_integer("max_tokens", 64, "Most tokens of a line.", l
 
 
 def main(argv: Sequence[str]) -> None:
-    """Evaluates and prints the table."""
+    """Evaluates and prints the table.
+
+    Raises:
+      InputError: There are words behind the flags.
+    """
     from code_t5.training.evaluating import baselines, measuring, results
 
     if argv[1:]:

@@ -16,7 +16,11 @@ from code_t5.training.problems import pass_flags, passing
 
 
 def main(argv: Sequence[str]) -> None:
-    """Measures, and prints the table."""
+    """Measures, and prints the table.
+
+    Raises:
+      InputError: A word was given that belongs to no flag.
+    """
     if argv[1:]:
         raise errors.InputError(f"found the word {argv[1]!r}; wanted flags alone; see --help")
     print("\n".join(passing.measure(pass_flags.config())))

@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from absl import flags
 
 from code_t5 import command_line, errors
-from code_t5.training.serving import server
+from code_t5.training.serving import listening, server
 
 _MODEL = flags.DEFINE_string("model", None, "EXPORT_DIR/NAME, with its versions.", required=True)
 _VERSION = flags.DEFINE_string("version", server.NEWEST, "Its number, or newest.")
-_HOST = flags.DEFINE_string("host", server.LOOPBACK, "Address to listen on.")
+_HOST = flags.DEFINE_string("host", listening.LOOPBACK, "Address to listen on.")
 _PORT = flags.DEFINE_integer("port", 8501, "Port; 0 for any.", lower_bound=0, upper_bound=65535)
 _ALLOWED_HOSTS = flags.DEFINE_list("allowed_hosts", [], "Names of this machine in requests.")
 _OPEN = flags.DEFINE_bool("open", False, "Show the page in a browser.")
+_CHECK = flags.DEFINE_bool("check", False, "Ask the page and one prediction, then end.")
 _WAIT_MS = flags.DEFINE_float(
     "max_batch_wait_ms", 4.0, "How long a prompt waits for others.", 0.0, 1000.0
 )
@@ -44,6 +45,7 @@ def main(argv: Sequence[str]) -> None:
         port=_PORT.value,
         allowed_hosts=tuple(_ALLOWED_HOSTS.value),
         open_page=_OPEN.value,
+        check=_CHECK.value,
         max_batch_wait_ms=_WAIT_MS.value,
         max_queue=_MAX_QUEUE.value,
         max_request_bytes=_MAX_BYTES.value,

@@ -20,14 +20,16 @@ PAGES = ("README.md", "docs/gentle_introduction.md")
 _ALL_PAGES = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
 
 # Run elsewhere: `make demo` by hand before an issue is closed, its script's programs below; `make
-# test` is what runs this; the environment is the one that the tests run in.
-_NOT_HERE = ("make demo", "make test", "source .venv/bin/activate")
+# page` in training/serving; `make test` is what runs this; the environment is that of the tests.
+_NOT_HERE = ("make demo", "make page", "make test", "source .venv/bin/activate")
 # What makes a command small enough for a test, and what stands for a GPU.
 _SMALLER = (
     ("gpu:0", "cpu:0"),
     ("run.train_steps = 10000", "run.train_steps = 2"),
     ("run.train_steps = 20000", "run.train_steps = 2"),
     ("run.train_steps = 300", "run.train_steps = 2"),
+    ("--train_steps 60", "--train_steps 2"),
+    ("--num_cursors 200", "--num_cursors 20"),
 )
 
 
@@ -36,7 +38,7 @@ def _blocks(page: str) -> list[str]:
 
 
 def test_pages_have_commands():
-    assert len(_blocks("README.md")) == 6
+    assert len(_blocks("README.md")) == 9
     assert len(_blocks("docs/gentle_introduction.md")) == 10
 
 

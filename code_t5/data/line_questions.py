@@ -61,8 +61,8 @@ class LineQuestions:
     def postprocess(
         self,
         text: str,
-        example: Mapping[str, Any] | None = None,
         *,
+        example: Mapping[str, Any] | None = None,
         is_target: bool = False,
     ) -> Union[line_metrics.Answer, str]:
         """Returns what `line_metrics` compares; seqio and t5 call it.

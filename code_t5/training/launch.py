@@ -215,7 +215,7 @@ def _follow(
     initial_step: int,
 ) -> None:
     """Draws the bar until the child has ended."""
-    reader = logs.ProgressReader(log_path)
+    reader, is_starting = logs.ProgressReader(log_path), True
     with progress.progress_bar(
         description=f"{description} (starting)", unit="step", total=num_steps, initial=initial_step
     ) as bar:
@@ -223,6 +223,9 @@ def _follow(
             ended = child.poll() is not None
             news = reader.read()
             if news is not None:
+                if is_starting:
+                    progress.restart_clock(bar, done=news.step)
+                    is_starting = False
                 bar.set_description(description, refresh=False)
                 bar.set_postfix_str(_figures(news), refresh=False)
                 bar.update(max(0, news.step - bar.n))

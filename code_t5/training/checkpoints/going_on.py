@@ -20,7 +20,14 @@ from absl import logging
 
 from code_t5 import errors
 from code_t5.storage import atomic
-from code_t5.training.checkpoints import choosing, fitting, reading, saving, stopping
+from code_t5.training.checkpoints import (
+    choosing,
+    fitting,
+    reading,
+    saving,
+    stopping,
+    vocabulary_record,
+)
 
 _LOCK = ".training.lock"
 _PURPOSE = "trains there"
@@ -31,19 +38,23 @@ def _is_here(model_dir: str | os.PathLike[str] | None) -> bool:
     return bool(model_dir) and "://" not in os.fspath(model_dir or "")
 
 
-def prepare(model_dir: str) -> None:
+def prepare(model_dir: str, vocabulary: Any = None) -> None:
     """Has the newest whole checkpoint of a model directory be the one to go on from.
 
     Args:
       model_dir: The model directory.
+      vocabulary: The trainer's; None where nobody knows it.
 
     Raises:
       ArtifactError: There are checkpoints, and none is whole.
+      VocabularyMismatchError: The model was trained with another vocabulary.
       BusyError: Another training writes there.
     """
     if not _is_here(model_dir):
         return
     with atomic.lock(pathlib.Path(model_dir, _LOCK), purpose=_PURPOSE):
+        has_checkpoint = bool(reading.files_by_step(model_dir))
+        vocabulary_record.check(model_dir, vocabulary, has_checkpoint=has_checkpoint)
         choice = choosing.choose(model_dir)
     if choice.changes:
         logging.warning("In %s: %s", model_dir, choice.changes)

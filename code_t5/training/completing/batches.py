@@ -46,9 +46,9 @@ def read_prompts(path: str | os.PathLike[str]) -> list[tuple[dict[str, Any], Pro
                 f"{where} is a {type(row).__name__}; wanted a text or an object with a field "
                 "'prompt'; mend the file"
             )
-        prompt: Prompt = json_rows.text_field(row, "prompt", where=where)
+        prompt: Prompt = json_rows.text_field(row, name="prompt", where=where)
         if "suffix" in row:
-            prompt = Gap(str(prompt), json_rows.text_field(row, "suffix", where=where))
+            prompt = Gap(str(prompt), json_rows.text_field(row, name="suffix", where=where))
         found.append((row, prompt))
     if not found:
         raise errors.InputError(f"{path} holds no prompt; wanted one or more; name another file")

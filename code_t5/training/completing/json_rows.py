@@ -85,7 +85,7 @@ def _parse(text: str, *, where: str) -> Any:
         ) from error
 
 
-def text_field(row: Mapping[str, Any], name: str, *, where: str) -> str:
+def text_field(row: Mapping[str, Any], *, name: str, where: str) -> str:
     """Returns a field that is a text.
 
     Args:

@@ -1,9 +1,7 @@
-"""The CUDA 11.8 and cuDNN 8.6 libraries that TensorFlow 2.12 opens: where they are, loading them.
+"""Which CUDA 11.8 and cuDNN 8.6 libraries TensorFlow 2.12 opens, and what pip has put where.
 
-They come from pip (the extra `gpu` in setup.py) and lie where the dynamic loader does not look.
-Once a library is loaded by its full path, whoever asks for it by name gets that one, so no
-`LD_LIBRARY_PATH` is needed. TensorFlow opens the CUDA runtime when it is imported and never tries
-again: load before that.
+They come from pip (the extra `gpu` in setup.py) and lie where the dynamic loader does not look;
+`cuda_loading.py` loads them.
 
 Words: a *library* is one shared object; a *distribution* is what pip installed it with; the
 *folders* are those that pip installs into, the one that `CODE_T5_CUDA_DIR` names first.
@@ -11,7 +9,6 @@ Words: a *library* is one shared object; a *distribution* is what pip installed 
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import importlib.metadata
 import os
@@ -225,132 +222,3 @@ def recorded_sizes(distribution: importlib.metadata.Distribution) -> dict[str, i
     """Returns the sizes in bytes of a distribution's files by their paths, as pip wrote them."""
     files = distribution.files or ()
     return {file.as_posix(): file.size for file in files if file.size is not None}
-
-
-def mapped_libraries(maps: pathlib.Path = pathlib.Path("/proc/self/maps")) -> set[str]:
-    """Returns the file names of the libraries that this process has loaded, by any name.
-
-    Args:
-      maps: Where the kernel lists what a process has mapped.
-    """
-    try:
-        lines = maps.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return set()
-    found = (line.split(maxsplit=5) for line in lines)
-    return {os.path.basename(fields[5]) for fields in found if len(fields) == 6}
-
-
-def is_mapped(name: str, mapped: Iterable[str] | None = None) -> bool:
-    """Returns whether a library is loaded; its file may have a longer name than it is asked by.
-
-    Args:
-      name: By which it is asked for.
-      mapped: File names that are mapped; by default, this process's.
-    """
-    known = mapped_libraries() if mapped is None else mapped
-    stem = re.sub(r"(\.so\.\d+)(?:\.\d+)*$", r"\1", name)
-    return any(one == name or one == stem or one.startswith(stem + ".") for one in known)
-
-
-def load(paths: Mapping[str, pathlib.Path]) -> list[str]:
-    """Loads libraries so that whoever asks for them by name gets these.
-
-    Args:
-      paths: Of the libraries, by name.
-
-    Returns:
-      The names of those loaded, in order.
-
-    Raises:
-      ArtifactError: One cannot be loaded.
-    """
-    done = []
-    for library in LIBRARIES:
-        path = paths.get(library.name)
-        if path is None:
-            continue
-        try:
-            ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
-        except OSError as error:
-            reason = " ".join(str(error).split())
-            raise errors.ArtifactError(
-                f"the CUDA library {path} cannot be loaded ({reason}); wanted that of "
-                f"{library.distribution}; run: {install_command()}"
-            ) from error
-        done.append(library.name)
-    return done
-
-
-def loadable_by_name(names: Iterable[str]) -> list[str]:
-    """Returns which libraries the dynamic loader finds by itself, and loads them.
-
-    Args:
-      names: By which they are asked for, in an order in which they can be loaded.
-    """
-    found = []
-    for name in names:
-        try:
-            ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
-        except OSError:
-            continue
-        found.append(name)
-    return found
-
-
-def load_installed(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Loads what pip installed of the libraries; to be called before TensorFlow is imported.
-
-    Args:
-      environ: The process's environment.
-
-    Returns:
-      The names of those loaded; none where they are not installed.
-
-    Raises:
-      InputError: The folder that the environment names is not there.
-      ArtifactError: A library cannot be loaded.
-    """
-    return load(find_installed(search_folders(environ)).paths)
-
-
-def cudnn_version() -> tuple[int, int] | None:
-    """Returns the version of the cuDNN that this process would use; None without one."""
-    try:
-        cudnn = ctypes.CDLL("libcudnn.so.8")
-        cudnn.cudnnGetVersion.restype = ctypes.c_size_t
-        number = int(cudnn.cudnnGetVersion())
-    except (OSError, AttributeError):
-        return None
-    return number // 1000, number % 1000 // 100
-
-
-def whats_missing(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Returns what of the libraries is missing, damaged or of the wrong version, a line each.
-
-    Libraries that the dynamic loader finds by itself (a toolkit of the machine's) will do too. They
-    are loaded to see that.
-
-    Args:
-      environ: The process's environment.
-
-    Raises:
-      InputError: The folder that the environment names is not there.
-    """
-    installed = find_installed(search_folders(environ))
-    if installed.problems:
-        return list(installed.problems)
-    mapped = mapped_libraries()
-    absent = [name for name in installed.missing if not is_mapped(name, mapped)]
-    found = set(loadable_by_name(absent))
-    absent = [name for name in absent if name not in found]
-    if absent:
-        return [
-            f"TensorFlow's CUDA libraries {', '.join(absent)} are missing; wanted CUDA 11.8 and "
-            f"cuDNN 8.6; set {DIR_VARIABLE} to a new folder and run: {install_command()}"
-        ]
-    version = cudnn_version() if "libcudnn.so.8" in installed.missing else None
-    if version is not None and version < version_numbers(DISTRIBUTIONS["nvidia-cudnn-cu11"]):
-        shown = ".".join(map(str, version))
-        return [f"cuDNN is {shown}; wanted 8.6 or a later 8; run: {install_command()}"]
-    return []

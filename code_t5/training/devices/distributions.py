@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -289,8 +290,6 @@ def _overwritten(first: Mapping[str, Installed]) -> list[Finding]:
 
 
 def _size(path: str) -> int | None:
-    import os
-
     try:
         return os.path.getsize(path)
     except OSError:

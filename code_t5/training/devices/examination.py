@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from code_t5 import errors, visible_text
-from code_t5.training.devices import cuda_libraries, distributions, gpus, machine
+from code_t5.training.devices import cuda_libraries, cuda_loading, distributions, gpus, machine
 from code_t5.training.devices.findings import NOTE, OK, PROBLEM, Finding
 
 # Of what `--json` prints; another number for other names.
@@ -76,7 +76,7 @@ def examine_libraries(*, has_gpu: bool) -> list[Finding]:
     """
     name = "CUDA libraries"
     try:
-        missing = cuda_libraries.whats_missing()
+        missing = cuda_loading.whats_missing()
     except errors.InputError as error:
         return [Finding(name, str(error), PROBLEM)]
     if not missing:
@@ -102,16 +102,16 @@ def ask_tensorflow(driver: gpus.Driver, *, command: Sequence[str] = ()) -> list[
         done = subprocess.run(
             words, capture_output=True, text=True, timeout=_TENSORFLOW_SECONDS, env=environ
         )
-        said = json.loads(done.stdout.strip().splitlines()[-1])
+        said = dict(json.loads(done.stdout.strip().splitlines()[-1]))
     except subprocess.TimeoutExpired:
         return [Finding("TensorFlow", f"did not answer in {_TENSORFLOW_SECONDS} s", PROBLEM)]
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, TypeError):
         last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
         return [Finding("TensorFlow", f"did not answer: {last[0]}", PROBLEM)]
     return _findings_of_view(said, driver)
 
 
-def _findings_of_view(said: Any, driver: gpus.Driver) -> list[Finding]:
+def _findings_of_view(said: dict[str, Any], driver: gpus.Driver) -> list[Finding]:
     found = [
         Finding(f"import {name}", f"failed: {error}", PROBLEM, "mend the distributions above")
         for name, error in said["failed"].items()

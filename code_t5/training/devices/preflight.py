@@ -17,7 +17,7 @@ from absl import logging
 
 from code_t5 import errors
 from code_t5.data import trainer_errors
-from code_t5.training.devices import cuda_libraries, gpus, meshes, run_plan
+from code_t5.training.devices import cuda_libraries, cuda_loading, gpus, meshes, run_plan
 
 CPU_VARIABLE = "CODE_T5_CPU_FOR_GPU"
 _CPU_SWITCH = "code_t5.preflight.cpu_for_gpu"
@@ -99,7 +99,7 @@ def _look_for_gpus(plan: meshes.RunPlan) -> tuple[list[str], list[str] | None]:
     if num_gpus == 0 and not any(plan.devices or ()):
         _warn_of_idle_gpus()
     if num_gpus and meshes.gpu_numbers(plan.devices):
-        for problem in cuda_libraries.whats_missing():
+        for problem in cuda_loading.whats_missing():
             logging.warning(problem)
     return [], None
 
@@ -159,10 +159,10 @@ def why_no_gpu(num_gpus: int = 0) -> str:
     hidden = gpus.why_hidden(driver)
     if hidden is not None and len(visible) <= num_gpus:
         return hidden
-    missing = cuda_libraries.whats_missing()
+    missing = cuda_loading.whats_missing()
     if missing:
         return missing[0]
-    if not cuda_libraries.is_mapped(cuda_libraries.RUNTIME):
+    if not cuda_loading.is_mapped(cuda_libraries.RUNTIME):
         return (
             "the CUDA libraries were not there when TensorFlow was imported; start the program "
             "by python -m code_t5.training.devices.run_with_cuda MODULE"

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from absl import logging
 
-from code_t5.training.devices import cuda_libraries, gpus
+from code_t5.training.devices import cuda_libraries, cuda_loading, gpus
 
 # Holds the process's number, so that programs that the trainer starts are not taken for it.
 DONE_VARIABLE = "CODE_T5_CUDA_RESTARTED"
@@ -44,7 +44,7 @@ def is_needed(
         return False
     if cuda_libraries.RUNTIME not in installed.paths:
         return False
-    return not cuda_libraries.is_mapped(cuda_libraries.RUNTIME, mapped)
+    return not cuda_loading.is_mapped(cuda_libraries.RUNTIME, mapped)
 
 
 def command(argv: Sequence[str]) -> list[str] | None:
@@ -77,7 +77,7 @@ def restart_if_needed() -> None:
     if not gpus.visible_gpus(driver):
         return
     installed = cuda_libraries.find_installed(cuda_libraries.search_folders())
-    mapped = cuda_libraries.mapped_libraries()
+    mapped = cuda_loading.mapped_libraries()
     if not is_needed(driver=driver, installed=installed, mapped=mapped, environ=os.environ):
         return
     words = command(sys.argv)

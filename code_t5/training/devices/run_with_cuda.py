@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from code_t5 import errors, visible_text
-from code_t5.training.devices import cuda_libraries
+from code_t5.training.devices import cuda_loading
 
 
 def main(argv: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) < 2:
         raise SystemExit("error: no module was named; wanted MODULE [ARGUMENT ...]; name one")
     try:
-        cuda_libraries.load_installed()
+        cuda_loading.load_installed()
     except errors.CodeT5Error as error:
         raise SystemExit(f"error: {visible_text.one_line(str(error))}") from error
     sys.argv = list(argv[1:])

@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 from code_t5 import errors, library_errors
-from code_t5.training.devices import cuda_libraries
+from code_t5.training.devices import cuda_loading
 
 _MODULES = ("tensorflow", "tensorflow_text", "seqio", "mesh_tensorflow", "t5.models")
 
@@ -26,7 +26,7 @@ def look() -> dict[str, Any]:
         **{"devices": [], "failed": {}},
     }
     try:
-        cuda_libraries.load_installed()
+        cuda_loading.load_installed()
     except errors.CodeT5Error as error:
         said["failed"]["the CUDA libraries"] = str(error)
     for name in _MODULES:

@@ -160,23 +160,27 @@ def count_targets(
         )
         with progress.progress_bar(description="counting targets", unit="s") as bar:
             counts = np.array(parallel.run_in_child(work, tick_fn=bar.update))
-        model = token_model.load_token_model(dataset.vocabulary_dir)
-        # Sentinels stand for no text.
-        lengths = model.token_bytes.lengths[: model.num_pieces]
-        fields = {
-            "key": key,
-            "num_tokens": int(counts.sum()),
-            "num_bytes": int((counts[: model.num_pieces] * lengths).sum()),
-            # Each example's targets end with one.
-            "num_examples": int(counts[EOS_ID]),
-        }
-        if not fields["num_tokens"]:
+        if not counts.sum():
             raise errors.InputError(
                 f"found no target tokens in the {split} split of {task}; wanted at least one "
                 "example; build the data set with more files, or name another --split"
             )
+        fields = {"key": key, **_totals(counts, dataset)}
         atomic.write_file(path, json.dumps(fields).encode("ascii"))
     return Targets(**{field.name: fields[field.name] for field in dataclasses.fields(Targets)})
+
+
+def _totals(counts: np.ndarray, dataset: prepared.PreparedDataset) -> dict[str, int]:
+    """Returns the fields of `Targets` for how often each id stands in the targets."""
+    model = token_model.load_token_model(dataset.vocabulary_dir)
+    # Sentinels stand for no text.
+    lengths = model.token_bytes.lengths[: model.num_pieces]
+    return {
+        "num_tokens": int(counts.sum()),
+        "num_bytes": int((counts[: model.num_pieces] * lengths).sum()),
+        # Each example's targets end with one.
+        "num_examples": int(counts[EOS_ID]),
+    }
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:

@@ -171,9 +171,20 @@ def checkpoint_fingerprint(model_dir: pathlib.Path, step: int) -> str:
 
 
 def _draw(config: EvaluationConfig, dataset: prepared.PreparedDataset) -> list[Cursor]:
+    """Returns the questions.
+
+    Raises:
+      InputError: There are none.
+    """
     files = [file for part in SPLITS[config.split] for file in cursors.read_files(dataset, part)]
     model = token_model.load_token_model(dataset.vocabulary_dir)
-    return cursors.draw_cursors(files, model=model, num_cursors=config.num_cursors or None)
+    asked = cursors.draw_cursors(files, model=model, num_cursors=config.num_cursors or None)
+    if not asked:
+        raise errors.InputError(
+            f"found no line to complete in {config.split} of {dataset.name}; wanted files that are "
+            "not blank; build the data set with more files, or give another --split"
+        )
+    return asked
 
 
 def _about(

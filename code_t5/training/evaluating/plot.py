@@ -43,8 +43,9 @@ def _draw_lines(axes: Any, found: Mapping[str, Any]) -> None:
     means = [match["mean"] for match in matches]
     bounds = [match["interval"] for match in matches]
     spread = [
-        [mean - low for mean, (low, _) in zip(means, bounds)],
-        [high - mean for mean, (_, high) in zip(means, bounds)],
+        # A bootstrap's interval may lie beside its mean, if seldom.
+        [max(0.0, mean - low) for mean, (low, _) in zip(means, bounds)],
+        [max(0.0, high - mean) for mean, (_, high) in zip(means, bounds)],
     ]
     axes.errorbar(steps, means, yerr=spread, marker="o", capsize=3, label="model")
     for name, (title, style) in _BASELINES.items():

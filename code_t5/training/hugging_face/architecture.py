@@ -9,7 +9,15 @@ uses the encoder's weights and has attention to the encoder's output besides.
 from __future__ import annotations
 
 import dataclasses
+import os
+import pathlib
 
+from code_t5 import errors
+from code_t5.training import operative_config
+from code_t5.training.hugging_face.gin_settings import GinSettings, read_settings
+
+# What `import_hugging_face` writes: the configuration of a model that is not trained here yet.
+IMPORTED_NAME = "hugging_face.gin"
 SELF_ATTENTION, CROSS_ATTENTION = "SelfAttention", "EncDecAttention"
 FEED_FORWARD = "DenseReluDense"
 ENCODER, DECODER = "encoder", "decoder"
@@ -98,3 +106,23 @@ class Architecture:
     def is_gated(self) -> bool:
         """Whether the feed-forward parts are products of two."""
         return self.feed_forward.startswith("gated-")
+
+
+def find_settings(model_dir: str | os.PathLike[str]) -> GinSettings:
+    """Returns the configuration of a model directory.
+
+    Args:
+      model_dir: Where the trainer has trained, or a Hugging Face model was imported to.
+
+    Raises:
+      InputError: There is none.
+      ArtifactError: It is damaged.
+    """
+    for name in (operative_config.FILE_NAME, IMPORTED_NAME):
+        path = pathlib.Path(model_dir, name)
+        if path.is_file():
+            return read_settings(path)
+    raise errors.InputError(
+        f"found no {operative_config.FILE_NAME} in {model_dir}; wanted a directory that the "
+        "trainer has trained in; train first"
+    )

@@ -19,6 +19,7 @@ from code_t5 import errors
 from code_t5.encoding.piece_model import EOS_ID, PAD_ID
 from code_t5.storage import atomic, fingerprints, manifest
 from code_t5.training.checkpoints import reading
+from code_t5.training.hugging_face import architecture as architectures
 from code_t5.training.hugging_face import (
     opening,
     reading_settings,
@@ -72,7 +73,7 @@ def export_hugging_face(
         atomic.remove_leftovers(target)
         if opening.is_current(target, identity):
             return target
-        settings = reading_settings.find_settings(model_dir)
+        settings = architectures.find_settings(model_dir)
         task = trained_task.read_task(settings)
         vocabulary_dir = trained_task.find_vocabulary(
             task.name, settings=settings, data_dir=data_dir

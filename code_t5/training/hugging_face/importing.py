@@ -27,7 +27,6 @@ from code_t5.training.checkpoints import reading
 from code_t5.training.hugging_face import architecture as architectures
 from code_t5.training.hugging_face import (
     fitting_vocabulary,
-    reading_settings,
     sharing,
     source_model,
     weights,
@@ -96,8 +95,8 @@ def import_hugging_face(
         atomic.remove_leftovers(target)
         with atomic.directory(target) as folder:
             _write_checkpoint(folder, variables)
-            atomic.write_file(folder / reading_settings.IMPORTED_NAME, text.encode("utf-8"))
-    return target / reading_settings.IMPORTED_NAME
+            atomic.write_file(folder / architectures.IMPORTED_NAME, text.encode("utf-8"))
+    return target / architectures.IMPORTED_NAME
 
 
 def _check_empty(target: pathlib.Path) -> None:

@@ -17,11 +17,12 @@ import functools
 import os
 import pathlib
 import time
-from typing import Any, Callable
+from typing import Any
 
 from code_t5 import errors, parallel, progress
 from code_t5.storage import fingerprints, manifest
 from code_t5.training.checkpoints import reading
+from code_t5.training.hugging_face import architecture as architectures
 from code_t5.training.hugging_face import reading_settings, trained_task
 
 FORMAT_NAME = "code_t5_hugging_face"
@@ -81,7 +82,7 @@ def source_identity(model_dir: str | os.PathLike[str], step: int) -> dict[str, s
       ArtifactError: Checkpoint or configuration are damaged.
     """
     prefix = reading.checkpoint_path(model_dir, step)
-    settings = reading_settings.find_settings(model_dir)
+    settings = architectures.find_settings(model_dir)
     task = dataclasses.asdict(trained_task.read_task(settings))
     described = dataclasses.asdict(reading_settings.read_architecture(settings))
     return {
@@ -226,28 +227,56 @@ def latest_export(
     wanted = reading.newest_step(model_dir) if step is None else step
     target = default_dir(model_dir, wanted)
     if not is_current(target, source_identity(model_dir, wanted)):
-        work = functools.partial(
-            make_export,
-            os.fspath(model_dir),
-            step=wanted,
-            data_dir=None if data_dir is None else os.fspath(data_dir),
-        )
-        _in_child(work, description=f"exporting step {wanted}")
+        export_in_child(model_dir, step=wanted, data_dir=data_dir)
     return open_export(target)
 
 
-def _in_child(work: Callable[[], object], *, description: str) -> None:
-    with progress.progress_bar(description=description, unit="s") as bar:
-        parallel.run_in_child(work, tick_fn=bar.update)
+def export_in_child(
+    model_dir: str | os.PathLike[str],
+    *,
+    output_dir: str | os.PathLike[str] | None = None,
+    step: int | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> pathlib.Path:
+    """Does what `export_hugging_face` does in a child process, with a progress bar.
+
+    Args:
+      model_dir: Where the trainer has trained.
+      output_dir: Gets the export; None for `<model_dir>/hugging_face/step_<N>`.
+      step: Of the checkpoint; None for the newest.
+      data_dir: Where the model's data set was built; None for the environment's default.
+
+    Returns:
+      The export's directory.
+
+    Raises:
+      InputError: There is no such checkpoint, or its model cannot be exported.
+      NotBuiltError: The model's vocabulary is not found.
+      ArtifactError: Checkpoint, configuration or vocabulary are damaged.
+      CodeT5Error: The child process died.
+    """
+    wanted = reading.newest_step(model_dir) if step is None else step
+    work = functools.partial(
+        make_export,
+        os.fspath(model_dir),
+        output_dir=None if output_dir is None else os.fspath(output_dir),
+        step=wanted,
+        data_dir=None if data_dir is None else os.fspath(data_dir),
+    )
+    with progress.progress_bar(description=f"exporting step {wanted}", unit="s") as bar:
+        return pathlib.Path(parallel.run_in_child(work, tick_fn=bar.update))
 
 
-def make_export(model_dir: str, *, step: int, data_dir: str | None) -> str:
-    """Makes the default export of a step unless somebody else has; loads TensorFlow.
+def make_export(
+    model_dir: str, *, step: int, data_dir: str | None, output_dir: str | None = None
+) -> str:
+    """Makes an export unless somebody else has meanwhile; loads TensorFlow.
 
     Args:
       model_dir: The model directory.
       step: Of the checkpoint.
       data_dir: Where its data set was built; None for the environment's default.
+      output_dir: Gets the export; None for the default.
 
     Returns:
       Its directory.
@@ -263,7 +292,9 @@ def make_export(model_dir: str, *, step: int, data_dir: str | None) -> str:
 
     while True:
         try:
-            path = exporting.export_hugging_face(model_dir, step=step, data_dir=data_dir)
+            path = exporting.export_hugging_face(
+                model_dir, output_dir=output_dir, step=step, data_dir=data_dir
+            )
             return os.fspath(path)
         except errors.BusyError:
             time.sleep(_WAIT_SECONDS)

@@ -7,12 +7,9 @@ so. Where it says nothing, mesh-tensorflow's own defaults count.
 
 from __future__ import annotations
 
-import os
-import pathlib
 from typing import Any
 
 from code_t5 import errors
-from code_t5.training import operative_config
 from code_t5.training.hugging_face.architecture import (
     CROSS_ATTENTION,
     DECODER,
@@ -25,10 +22,8 @@ from code_t5.training.hugging_face.architecture import (
     Layer,
     Stack,
 )
-from code_t5.training.hugging_face.gin_settings import GinSettings, Reference, read_settings
+from code_t5.training.hugging_face.gin_settings import GinSettings, Reference
 
-# What `import_hugging_face` writes: the configuration of a model that is not trained here yet.
-IMPORTED_NAME = "hugging_face.gin"
 # Change nothing when a model is not being trained.
 _TRAINING_SUBLAYERS = {
     *("sublayer_dropout", "sublayer_annealed_dropout", "sublayer_legacy_dropout"),
@@ -78,26 +73,6 @@ def _refuse(settings: GinSettings, *, found: str, wanted: str) -> errors.InputEr
     return errors.InputError(
         f"{settings.path} says {found}; wanted {wanted}: Hugging Face's T5 has nothing else; "
         "export another model"
-    )
-
-
-def find_settings(model_dir: str | os.PathLike[str]) -> GinSettings:
-    """Returns the configuration of a model directory.
-
-    Args:
-      model_dir: Where the trainer has trained, or a Hugging Face model was imported to.
-
-    Raises:
-      InputError: There is none.
-      ArtifactError: It is damaged.
-    """
-    for name in (operative_config.FILE_NAME, IMPORTED_NAME):
-        path = pathlib.Path(model_dir, name)
-        if path.is_file():
-            return read_settings(path)
-    raise errors.InputError(
-        f"found no {operative_config.FILE_NAME} in {model_dir}; wanted a directory that the "
-        "trainer has trained in; train first"
     )
 
 

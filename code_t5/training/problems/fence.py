@@ -14,13 +14,11 @@ so.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import selectors
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from code_t5 import errors
+from code_t5.training.problems import fence_room
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
 _PROGRAM = (
@@ -40,7 +39,6 @@ _START_SECONDS = 60.0
 _END_SECONDS = 10.0
 _MAX_STATUS_BYTES = 1 << 16
 _KEPT_OUTPUT_BYTES = 1 << 12
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 EXITED, TIMED_OUT = "exited", "time limit"
 TOO_MUCH_OUTPUT, TOO_MUCH_MEMORY, TOO_MUCH_DISK = "output limit", "memory limit", "disk limit"
@@ -188,10 +186,10 @@ class _Running:
         """Returns the limit that it ran into, if any."""
         if self.num_output_bytes > limits.output_bytes:
             return TOO_MUCH_OUTPUT
-        if _memory_bytes(self.process.pid) > limits.memory_bytes:
+        if fence_room.memory_bytes(self.process.pid) > limits.memory_bytes:
             return TOO_MUCH_MEMORY
         if self.holds.get("disk") == "watched":
-            num_files, size_bytes = _folder_size(self.place, most_files=limits.max_files)
+            num_files, size_bytes = fence_room.folder_size(self.place, most_files=limits.max_files)
             if num_files > limits.max_files or size_bytes > limits.disk_bytes:
                 return TOO_MUCH_DISK
         return None
@@ -213,7 +211,7 @@ class _Running:
             if descriptor is not None:
                 os.close(descriptor)
         self.status_end = self.output_end = None
-        remove_folder(self.place)
+        fence_room.remove_folder(self.place)
         status = self.process.returncode
         return 128 - status if status < 0 else status
 
@@ -247,61 +245,6 @@ def _environment(place: str) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         **single,
     }
-
-
-def _memory_bytes(process: int) -> int:
-    """Returns what a process and its descendants hold in memory, as far as it can be seen."""
-    total, rest = 0, [process]
-    while rest:
-        one = pathlib.Path("/proc", str(rest.pop()))
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            total += int((one / "statm").read_bytes().split()[1]) * _PAGE_BYTES
-            for task in (one / "task").iterdir():
-                rest += [int(child) for child in (task / "children").read_bytes().split()]
-    return total
-
-
-def _folder_size(place: str, *, most_files: int) -> tuple[int, int]:
-    """Returns how many entries a folder has and how many bytes they take; stops at too many."""
-    num_files = size_bytes = 0
-    rest = [place]
-    while rest and num_files <= most_files:
-        with contextlib.suppress(OSError), os.scandir(rest.pop()) as entries:
-            for entry in entries:
-                num_files += 1
-                with contextlib.suppress(OSError):
-                    size_bytes += entry.stat(follow_symlinks=False).st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
-                        rest.append(entry.path)
-                if num_files > most_files:
-                    break
-    return num_files, size_bytes
-
-
-def remove_folder(place: str) -> None:
-    """Removes a folder, however deep, and whatever its modes say.
-
-    Args:
-      place: The folder; nothing that links in it lead to is touched.
-    """
-    # Each folder found is moved to the top first, so that no path gets long.
-    number, found = 0, True
-    while found:
-        found = False
-        with contextlib.suppress(OSError), os.scandir(place) as entries:
-            for entry in list(entries):
-                if not entry.is_dir(follow_symlinks=False):
-                    continue
-                with contextlib.suppress(OSError):
-                    os.chmod(entry.path, 0o700)
-                    with os.scandir(entry.path) as inner:
-                        for one in list(inner):
-                            if one.is_dir(follow_symlinks=False):
-                                number += 1
-                                os.chmod(one.path, 0o700)
-                                os.rename(one.path, os.path.join(place, f".{number}.folder"))
-                                found = True
-    shutil.rmtree(place, ignore_errors=True)
 
 
 def run_together(

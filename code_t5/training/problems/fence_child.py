@@ -45,6 +45,8 @@ def main(config_descriptor: int) -> NoReturn:
     Args:
       config_descriptor: An open file with the JSON that `fence` wrote.
     """
+    # Generated code imports from Python alone.
+    sys.path.remove(sys.argv[2])
     with os.fdopen(config_descriptor, "rb") as file:
         config = json.loads(file.read())
     own_rights.end_with_parent(signal.SIGKILL)

@@ -75,7 +75,7 @@ class _Result:
         return value if is_whole else {}
 
 
-def judge_program(problem: Problem, program: str, *, limits: FenceLimits) -> Verdict:
+def judge_program(problem: Problem, *, program: str, limits: FenceLimits) -> Verdict:
     """Runs a program and a problem's tests, and says what came of it.
 
     Args:

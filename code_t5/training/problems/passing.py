@@ -233,7 +233,9 @@ def _judge_all(
 
     def judge(key: tuple[str, int]) -> dict[str, Any]:
         name, number = key
-        verdict = judging.judge_program(problems[name], samples[name][number], limits=config.limits)
+        verdict = judging.judge_program(
+            problems[name], program=samples[name][number], limits=config.limits
+        )
         return {"task_id": name, "number": number, **dataclasses.asdict(verdict)}
 
     bar = progress.progress_bar(

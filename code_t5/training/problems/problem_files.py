@@ -88,8 +88,8 @@ def _texts_field(row: Mapping[str, Any], name: str, *, where: str) -> tuple[str,
 
 
 def _human_eval(row: Mapping[str, Any], *, where: str) -> Problem:
-    prompt = json_rows.text_field(row, "prompt", where=where)
-    entry_point = json_rows.text_field(row, "entry_point", where=where)
+    prompt = json_rows.text_field(row, name="prompt", where=where)
+    entry_point = json_rows.text_field(row, name="entry_point", where=where)
     solution = row.get("canonical_solution")
     return Problem(
         task_id=_task_id(row, where=where),
@@ -97,13 +97,13 @@ def _human_eval(row: Mapping[str, Any], *, where: str) -> Problem:
         entry_point=entry_point,
         # What the prompt defines beside the function asked for is the problem's, not a program's.
         setup=(prompt,),
-        tests=(json_rows.text_field(row, "test", where=where), f"check({entry_point})"),
+        tests=(json_rows.text_field(row, name="test", where=where), f"check({entry_point})"),
         reference=prompt + solution if isinstance(solution, str) else None,
     )
 
 
 def _mbpp(row: Mapping[str, Any], *, where: str, with_challenges: bool) -> Problem:
-    text = json_rows.text_field(row, "text" if "text" in row else "prompt", where=where)
+    text = json_rows.text_field(row, name="text" if "text" in row else "prompt", where=where)
     tests = _texts_field(row, "test_list", where=where)
     setup = list(_texts_field(row, "test_imports", where=where))
     if isinstance(row.get("test_setup_code"), str):

@@ -70,9 +70,9 @@ def read_samples(
                 "problems; wanted samples of these; name the file of problems that they are of"
             )
         if "solution" in row:
-            program = json_rows.text_field(row, "solution", where=where)
+            program = json_rows.text_field(row, name="solution", where=where)
         else:
-            completion = json_rows.text_field(row, "completion", where=where)
+            completion = json_rows.text_field(row, name="completion", where=where)
             program = whole_program(problems[name], completion)
         found[name].append(program)
     missing = [name for name, programs in found.items() if not programs]

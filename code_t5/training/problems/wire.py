@@ -6,7 +6,7 @@ can run code, and an object whose `==` always holds does not cross. Whatever els
 it is; a *handle*, a number, stands for it.
 
     5  "text"  null         as JSON has them
-    ["list", [...]]         a list, and so on for tuple, set, frozenset, deque, iterator
+    ["list", [...]]         a list, and so on for tuple, set, frozenset, deque, iterator, array
     ["dict", [[k, v], ...]] a dict, and so on for Counter, OrderedDict, defaultdict
     ["handle", 3]           an object of the solution's process
 """
@@ -43,6 +43,14 @@ _ROWS: dict[str, Callable[[Any], Any]] = {
     "frozenset": frozenset,
     "deque": collections.deque,
     "iterator": iter,
+    "keys": lambda rows: dict.fromkeys(rows).keys(),
+    "items": lambda rows: dict(rows).items(),
+}
+# What is no container itself, but gives items.
+_ITERABLES: dict[str, tuple[Any, ...]] = {
+    "keys": (type({}.keys()),),
+    "items": (type({}.items()),),
+    "iterator": (Iterator, type({}.values())),
 }
 _PAIRS: dict[str, Callable[[Any], Any]] = {
     "Counter": lambda pairs: collections.Counter(dict(pairs)),
@@ -160,7 +168,7 @@ def _encode(value: Any, handle_of: Callable[[Any], int], budget: list[int]) -> A
         number = int.__index__(value)
         return number if -_SMALL_INT < number < _SMALL_INT else ["int", hex(number)]
     if isinstance(value, float):
-        return float.__add__(value, 0.0)
+        return float.__float__(value)
     return _encode_structure(value, handle_of, budget)
 
 
@@ -189,8 +197,14 @@ def _encode_structure(value: Any, handle_of: Callable[[Any], int], budget: list[
             return [cls.__name__, pairs]
         if cls.__name__ in _ROWS and cls.__module__ in ("builtins", "collections"):
             return [cls.__name__, [_encode(one, handle_of, budget) for one in value]]
-    if isinstance(value, (Iterator, type({}.keys()), type({}.values()), type({}.items()))):
-        return ["iterator", [_encode(one, handle_of, budget) for one in value]]
+    for kind, classes in _ITERABLES.items():
+        if isinstance(value, classes):
+            items: Any = value
+            return [kind, [_encode(one, handle_of, budget) for one in items]]
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        # A scalar's is a number, an array's a list.
+        plain = _encode(value.tolist(), handle_of, budget)
+        return ["array", plain] if isinstance(value.tolist(), list) else plain
     return ["handle", handle_of(value)]
 
 
@@ -227,6 +241,10 @@ def _decode(message: Any, object_of: Callable[[int], Any]) -> Any:
         return _PAIRS[kind](
             [(_decode(key, object_of), _decode(one, object_of)) for key, one in content]
         )
+    if kind == "array":
+        import numpy
+
+        return numpy.array(_decode(content, object_of))
     if kind == "complex":
         return complex(float(content[0]), float(content[1]))
     if kind == "range":

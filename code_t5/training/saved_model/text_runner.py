@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from code_t5.encoding import token_model
-from code_t5.training.completing.completer import Candidate
+from code_t5.training.completing.decoding_options import Candidate
 from code_t5.training.completing.prompts import SPAN_CORRUPTION, Prompt, PromptEncoder
 from code_t5.training.saved_model import exported
 from code_t5.training.saved_model.runner import Candidates, Runner

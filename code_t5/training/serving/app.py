@@ -114,7 +114,7 @@ class ModelApplication:
         self._check_name(request, missing="Servable not found for request:")
         body = await reading_bodies.read_body(
             request.receive,
-            request.headers,
+            headers=request.headers,
             max_bytes=self._limits.max_request_bytes,
             timeout_seconds=self._limits.body_seconds,
         )

@@ -8,17 +8,16 @@ for as many others as there were lately, so a lone client waits for nobody.
 from __future__ import annotations
 
 import asyncio
-import logging
 import queue
 import threading
 import time
 from collections.abc import Sequence
 from typing import Callable, Protocol
 
+from code_t5.training.serving import failures
 from code_t5.training.serving.answers import RequestError
 from code_t5.training.serving.predictions import Prediction, Prompt
 
-_LOGGER = logging.getLogger(__name__)
 _END_SECONDS = 5.0
 
 
@@ -178,14 +177,18 @@ class Batcher:
             self._loop.call_soon_threadsafe(self._done.put_nowait, results)
 
     def _run(self, prompts: list[Prompt]) -> list[Prediction | None]:
-        """Returns a prediction per prompt, None where the model failed."""
+        """Returns a prediction per prompt, None where the model failed.
+
+        Raises:
+          ValueError: Never: it is caught here.
+        """
         try:
             results = list(self._predict(prompts))
-            if len(results) == len(prompts):
-                return list(results)
-            _LOGGER.error("the model gave %d answers to %d prompts", len(results), len(prompts))
-        except Exception:
-            _LOGGER.exception("the model failed on a batch of %d", len(prompts))
+            if len(results) != len(prompts):
+                raise ValueError(f"{len(results)} predictions")
+            return list(results)
+        except Exception:  # noqa: BLE001 - whatever it is, the next batch is run
+            failures.log_failure(f"the model failed on a batch of {len(prompts)}")
         if len(prompts) == 1:
             return [None]
         # Nobody is refused for another one's prompt.

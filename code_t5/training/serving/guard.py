@@ -9,7 +9,6 @@ same.
 from __future__ import annotations
 
 import ipaddress
-import logging
 import time
 import urllib.parse
 from collections.abc import Collection
@@ -18,9 +17,9 @@ from typing import Protocol
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from code_t5.training.serving import failures
 from code_t5.training.serving.answers import error_response, shown
 
-_LOGGER = logging.getLogger(__name__)
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -102,7 +101,9 @@ class Guard:
                 "name that the server was given by --allowed_hosts"
             )
         origin = headers.get("origin")
-        if origin is not None and origin.lower() != f"http://{hosts[0]}".lower():
+        # Something before this server may have taken the encryption off.
+        own = {f"{scheme}://{hosts[0]}".lower() for scheme in ("http", "https")}
+        if origin is not None and origin.lower() not in own:
             return 403, f"found the origin {shown(origin)}; wanted this server's own page"
         return None
 
@@ -132,8 +133,8 @@ class Guard:
         except ConnectionError:
             # Nobody listens any more.
             status = 499
-        except Exception:
-            _LOGGER.exception("a request failed")
+        except Exception:  # noqa: BLE001 - whatever it is, the next request is answered
+            failures.log_failure("a request failed")
             if not status:
                 answer = error_response("the server failed; its log says how", status=500)
                 await answer(scope, receive, send_with_headers)

@@ -233,4 +233,5 @@
     }
   });
   retry.addEventListener("click", () => { code.focus(); ask(); });
+  code.focus();
 })();

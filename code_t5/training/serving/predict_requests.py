@@ -166,11 +166,11 @@ def _row(value: object, limits: RequestLimits) -> Prompt:
     raise RequestError(f'found {found}; wanted {{"{TEXT}": "..."}} or {{"{IDS}": [...]}}')
 
 
-def _rows(found: dict[str, Any]) -> list[object]:
+def _rows(found: dict[str, Any], limits: RequestLimits) -> list[object]:
     """Returns one value per prompt.
 
     Raises:
-      RequestError: There are both forms, none, or columns that are no lists.
+      RequestError: There are both forms, none, columns that are no lists, or too many prompts.
     """
     if ("instances" in found) == ("inputs" in found) or not set(found) <= _KEYS:
         raise RequestError(f"found the names {shown(sorted(found))}; {_FORMS}")
@@ -190,10 +190,25 @@ def _rows(found: dict[str, Any]) -> list[object]:
         columns = list(rows.values())
         if not all(isinstance(one, list) and len(one) == len(columns[0]) for one in columns):
             raise RequestError("found inputs that are no lists of one length; wanted such lists")
+        _check_number(columns[0], limits)
         rows = [dict(zip(rows, values)) for values in zip(*columns)]
     if not isinstance(rows, list):
         raise RequestError(f"found prompts that are no list; {_FORMS}")
+    _check_number(rows, limits)
     return rows
+
+
+def _check_number(rows: list[object], limits: RequestLimits) -> None:
+    """Looks at how many prompts there are.
+
+    Raises:
+      RequestError: There are none, or too many.
+    """
+    if not 1 <= len(rows) <= limits.max_prompts:
+        raise RequestError(
+            f"found {len(rows)} prompts; wanted 1 to {limits.max_prompts}; send the others in "
+            "another request"
+        )
 
 
 def read_request(body: bytes, limits: RequestLimits) -> PredictRequest:
@@ -213,12 +228,7 @@ def read_request(body: bytes, limits: RequestLimits) -> PredictRequest:
     'a = '
     """
     found = _read_json(body)
-    rows = _rows(found)
-    if not 1 <= len(rows) <= limits.max_prompts:
-        raise RequestError(
-            f"found {len(rows)} prompts; wanted 1 to {limits.max_prompts}; send the others in "
-            "another request"
-        )
+    rows = _rows(found, limits)
     prompts = tuple(_row(value, limits) for value in rows)
     return PredictRequest(prompts, in_columns="inputs" in found)
 

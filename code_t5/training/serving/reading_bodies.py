@@ -88,7 +88,7 @@ async def _linger(receive: Receive) -> None:
 
 
 async def read_body(
-    receive: Receive, headers: Mapping[str, str], *, max_bytes: int, timeout_seconds: float
+    receive: Receive, *, headers: Mapping[str, str], max_bytes: int, timeout_seconds: float
 ) -> bytes:
     """Reads the body of a request.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import ipaddress
+import functools
 import os
 import pathlib
 import signal
@@ -20,14 +20,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
 from code_t5 import errors
+from code_t5.training.serving import listening, self_check
 from code_t5.training.serving.limits import Limits
 
 if TYPE_CHECKING:
     from code_t5.training.serving.predictions import ServedModel
 
 NEWEST = "newest"
-LOOPBACK = "127.0.0.1"
-_BACKLOG = 256
 _GRACE_SECONDS = 5
 _MAX_HEAD_BYTES = 16 << 10
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
@@ -44,6 +43,7 @@ class ServeConfig:
       port: Its port; 0 for any that is free.
       allowed_hosts: Names of this machine, beside `localhost`, that requests may use.
       open_page: Whether to show the page in the person's browser.
+      check: Whether to ask the page and one prediction, and then to end.
       max_batch_wait_ms: How long the first prompt of a batch waits for others.
       max_queue: Most prompts that wait.
       max_request_bytes: Most bytes of a request's body.
@@ -52,10 +52,11 @@ class ServeConfig:
 
     model_dir: pathlib.Path
     version: str = NEWEST
-    host: str = LOOPBACK
+    host: str = listening.LOOPBACK
     port: int = 8501
     allowed_hosts: tuple[str, ...] = ()
     open_page: bool = False
+    check: bool = False
     max_batch_wait_ms: float = 4.0
     max_queue: int = 256
     max_request_bytes: int = 1 << 20
@@ -72,7 +73,7 @@ class ServeConfig:
         )
 
 
-def choose_version(model_dir: pathlib.Path, version: str, *, found: Sequence[int]) -> int:
+def choose_version(model_dir: pathlib.Path, *, version: str, found: Sequence[int]) -> int:
     """Returns the version to serve.
 
     Args:
@@ -91,72 +92,12 @@ def choose_version(model_dir: pathlib.Path, version: str, *, found: Sequence[int
         )
     if version == NEWEST:
         return found[-1]
-    if not version.isdecimal() or int(version) not in found:
+    if version not in map(str, found):
         raise errors.InputError(
             f"found the versions {', '.join(map(str, found))} in {model_dir}; wanted {version}; "
             f"give --version one of them, or {NEWEST}"
         )
     return int(version)
-
-
-def is_loopback(host: str) -> bool:
-    """Says whether only this machine reaches an address.
-
-    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
-    (True, True, False)
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def take_port(host: str, port: int) -> socket.socket:
-    """Takes a port, without listening yet.
-
-    Args:
-      host: The address.
-      port: 0 for any that is free.
-
-    Returns:
-      The socket.
-
-    Raises:
-      InputError: It cannot be taken.
-    """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        taken = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as error:
-        raise errors.InputError(
-            f"found no address for the host {host!r}; wanted one of this machine, such as "
-            f"{LOOPBACK}; give another --host"
-        ) from error
-    try:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(address)
-        # Another server on the same port shows here, not when the model is loaded.
-        taken.listen(_BACKLOG)
-    except OSError as error:
-        taken.close()
-        raise errors.InputError(
-            f"cannot listen on port {port} of {host}: {error.strerror}; wanted one that is free; "
-            "give another --port, or 0 for any"
-        ) from error
-    return taken
-
-
-def address_of(taken: socket.socket) -> str:
-    """Returns the address of the page, as a browser on this machine opens it.
-
-    Args:
-      taken: A socket that is bound.
-    """
-    host, port = taken.getsockname()[:2]
-    if ipaddress.ip_address(host).is_unspecified:
-        host = "::1" if ":" in host else LOOPBACK
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def _open_page(address: str, *, say: Callable[[str], None]) -> None:
@@ -184,8 +125,8 @@ def _own_signals() -> Iterator[None]:
 
 def run_server(
     model: ServedModel,
-    taken: socket.socket,
     *,
+    taken: socket.socket,
     limits: Limits,
     host_names: tuple[str, ...] = (),
     on_start: Callable[[Any], None],
@@ -222,7 +163,7 @@ def run_server(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=_BACKLOG,
+        backlog=listening.BACKLOG,
         h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
@@ -239,41 +180,75 @@ def serve(config: ServeConfig, *, say: Callable[[str], None]) -> None:
 
     Raises:
       InputError: There is no such version, or the port cannot be taken.
-      ArtifactError: The export is not whole.
+      ArtifactError: The export is not whole, or the check failed.
     """
     from code_t5.training.saved_model import exported
 
     found = exported.list_versions(config.model_dir)
-    version = choose_version(config.model_dir, config.version, found=found)
+    version = choose_version(config.model_dir, version=config.version, found=found)
     version_dir = config.model_dir / str(version)
     exported.read_info(version_dir)
-    with take_port(config.host, config.port) as taken:
+    with listening.take_port(config.host, config.port) as taken:
         from code_t5.training.serving.exported_model import ExportedModel
 
         say(f"loading {version_dir} ...")
         model = ExportedModel(version_dir)
-        address = address_of(taken)
+        others = [str(one) for one in found if one != version]
+        failures: list[errors.CodeT5Error] = []
 
-        def started(server: object) -> None:
-            del server
-            others = [str(one) for one in found if one != version]
+        def started(running: Any) -> None:
             beside = f" (also there: {', '.join(others)})" if others else ""
             say(f"serving {model.name}, version {version}{beside}; a newer one needs a new start")
-            say(f"page:    {address}")
-            say(f"predict: {address}v1/models/{model.name}:predict")
-            if not is_loopback(config.host):
-                say(
-                    f"warning: {config.host} can be reached from other machines, and whoever "
-                    "reaches it can ask: there is no password"
+            _announce(config, listening.address_of(taken), name=model.name, say=say)
+            if config.check:
+                work = functools.partial(
+                    _check,
+                    running,
+                    listening.address_of(taken),
+                    name=model.name,
+                    say=say,
+                    failures=failures,
                 )
-            if config.open_page:
-                _open_page(address, say=say)
+                threading.Thread(target=work, daemon=True).start()
 
         run_server(
             model,
-            taken,
+            taken=taken,
             limits=config.limits(),
             host_names=(config.host, *config.allowed_hosts),
             on_start=started,
         )
+    if failures:
+        raise failures[0]
     say("the server has ended")
+
+
+def _announce(config: ServeConfig, address: str, *, name: str, say: Callable[[str], None]) -> None:
+    """Says where to ask, and shows the page."""
+    say(f"page:    {address}")
+    say(f"predict: {address}v1/models/{name}:predict")
+    if not listening.is_loopback(config.host):
+        say(
+            f"warning: {config.host} can be reached from other machines, and whoever reaches it "
+            "can ask: there is no password"
+        )
+    if config.open_page:
+        _open_page(address, say=say)
+
+
+def _check(
+    running: Any,
+    address: str,
+    *,
+    name: str,
+    say: Callable[[str], None],
+    failures: list[errors.CodeT5Error],
+) -> None:
+    """Asks the server, and ends it."""
+    try:
+        for line in self_check.check_server(address, name=name):
+            say(line)
+    except errors.CodeT5Error as error:
+        failures.append(error)
+    finally:
+        running.should_exit = True

@@ -16,6 +16,7 @@ Import this module only in a trainer's process: it registers with gin and import
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -103,7 +104,12 @@ class AttentionOperation(mtf.Operation):
     """The weighted means of the values, and the weights."""
 
     def __init__(
-        self, tensors: Sequence[mtf.Tensor], sizes: _Sizes, *, has_mask: bool, has_positions: bool
+        self,
+        tensors: Sequence[mtf.Tensor],
+        *,
+        sizes: _Sizes,
+        has_mask: bool,
+        has_positions: bool,
     ) -> None:
         """Adds itself to the graph.
 
@@ -221,7 +227,7 @@ def _sizes(q: mtf.Tensor, k: mtf.Tensor, memory: mtf.Dimension, kv: mtf.Dimensio
     return found if k.shape == found.keys else None
 
 
-def quick_attention(
+def _quick_attention(
     q: mtf.Tensor,
     k: mtf.Tensor,
     v: mtf.Tensor,
@@ -264,7 +270,7 @@ def quick_attention(
     if bias.positions is not None:
         tensors.append(mtf.transpose(bias.positions, sizes.positions))
     has = {"has_mask": bias.mask is not None, "has_positions": bias.positions is not None}
-    return AttentionOperation(tensors, sizes, **has).outputs[0]
+    return AttentionOperation(tensors, sizes=sizes, **has).outputs[0]
 
 
 def _is_known(layer: Any, context: Any) -> bool:
@@ -300,18 +306,17 @@ class SelfAttention(transformer_layers.SelfAttention):
     @property
     def attention_fn(self) -> Any:
         """The function that computes it."""
-        return quick_attention if self._is_quick else super().attention_fn
+        return _quick_attention if self._is_quick else super().attention_fn
 
-    def call(self, context: Any, x: mtf.Tensor, losses: Any = None) -> mtf.Tensor:
+    def call(self, context: Any, *arguments: Any) -> mtf.Tensor:
         """Returns the layer's output.
 
         Args:
           context: What the layers share.
-          x: The layer's input.
-          losses: Not looked at.
+          *arguments: The layer's input, and perhaps a list of losses.
         """
         self._is_quick = _is_known(self, context)
-        return super().call(context, x, losses)
+        return super().call(context, *arguments)
 
     def compute_bias(self, context: Any, *arguments: Any, **options: Any) -> Any:
         """Returns what is added to the products of queries and keys.
@@ -323,14 +328,16 @@ class SelfAttention(transformer_layers.SelfAttention):
         """
         if not self._is_quick:
             return super().compute_bias(context, *arguments, **options)
-        kind, self.relative_attention_type = self.relative_attention_type, None
-        try:
-            mask = super().compute_bias(context, *arguments, **options)
-        finally:
-            self.relative_attention_type = kind
+        mask = self._without_positions().compute_bias(context, *arguments, **options)
         if mask is not None and not any(dim in mask.shape.dims for dim in context.batch_dims):
             mask = mtf.broadcast(mask, mtf.Shape([*context.batch_dims, *mask.shape.dims]))
         return SplitBias(mask, self._positions(context, arguments[0], heads_dims=arguments[2]))
+
+    def _without_positions(self) -> transformer_layers.SelfAttention:
+        """Returns a layer like this one whose bias is the mask alone."""
+        other = copy.copy(self)
+        other._is_quick, other.relative_attention_type = False, None
+        return other
 
     def _positions(
         self, context: Any, memory_position: mtf.Tensor, *, heads_dims: list[mtf.Dimension]
@@ -379,15 +386,14 @@ class EncDecAttention(transformer_layers.EncDecAttention):
     @property
     def attention_fn(self) -> Any:
         """The function that computes it."""
-        return quick_attention if self._is_quick else super().attention_fn
+        return _quick_attention if self._is_quick else super().attention_fn
 
-    def call(self, context: Any, x: mtf.Tensor, losses: Any = None) -> mtf.Tensor:
+    def call(self, context: Any, *arguments: Any) -> mtf.Tensor:
         """Returns the layer's output.
 
         Args:
           context: What the layers share.
-          x: The layer's input.
-          losses: Not looked at.
+          *arguments: The layer's input, and perhaps a list of losses.
         """
         self._is_quick = self.relative_attention_type is None and _is_known(self, context)
-        return super().call(context, x, losses)
+        return super().call(context, *arguments)

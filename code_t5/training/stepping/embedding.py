@@ -86,7 +86,7 @@ class LookupOperation(mtf.Operation):
         """
         weights, ids = self.inputs
         rows = mtf.transpose(grad_ys[0], self.outputs[0].shape)
-        return [RowSumOperation(rows, ids, weights.shape).outputs[0], None]
+        return [RowSumOperation(rows, ids=ids, shape=weights.shape).outputs[0], None]
 
     def lower(self, lowering: Any) -> None:
         """Makes TensorFlow's operations.
@@ -112,7 +112,7 @@ class LookupOperation(mtf.Operation):
 class RowSumOperation(mtf.Operation):
     """Sums rows by id into a matrix: the gradient of a lookup."""
 
-    def __init__(self, rows: mtf.Tensor, ids: mtf.Tensor, shape: mtf.Shape) -> None:
+    def __init__(self, rows: mtf.Tensor, *, ids: mtf.Tensor, shape: mtf.Shape) -> None:
         """Adds itself to the graph.
 
         Args:

@@ -70,7 +70,7 @@ class TokenLossOperation(mtf.Operation):
     """The loss summed over tokens, and its gradients, made along with it."""
 
     def __init__(
-        self, hidden: mtf.Tensor, weights: mtf.Tensor, targets: mtf.Tensor, *, z_loss: float
+        self, hidden: mtf.Tensor, *, weights: mtf.Tensor, targets: mtf.Tensor, z_loss: float
     ) -> None:
         """Adds itself to the graph.
 
@@ -125,8 +125,8 @@ def _standard_loss(model: Any, *arguments: Any) -> mtf.Tensor:
         model._loss_fn = ours
 
 
-@gin.configurable(module="code_t5")
-def token_loss(
+@gin.configurable("token_loss", module="code_t5")
+def _token_loss(
     model: Any, context: Any, logits: mtf.Tensor, targets: mtf.Tensor, output_vocab_dim: Any
 ) -> mtf.Tensor:
     """Returns a model's loss, as `Unitransformer.loss_fn` must.
@@ -152,5 +152,5 @@ def token_loss(
         return _standard_loss(model, context, logits, targets, output_vocab_dim)
     hidden, weights = projection
     z_loss = model.z_loss if context.train else 0.0
-    total = TokenLossOperation(hidden, weights, targets, z_loss=z_loss).outputs[0]
+    total = TokenLossOperation(hidden, weights=weights, targets=targets, z_loss=z_loss).outputs[0]
     return total / model.loss_denominator(targets, context.num_microbatches)

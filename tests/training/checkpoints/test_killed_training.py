@@ -1,4 +1,4 @@
-"""The real trainer is killed, meets a full disk, or another model's directory: what is kept, said."""
+"""The real trainer is killed, meets a full disk, or finds another model in its directory."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 Starting the trainer for each mesh would import TensorFlow each time. `BASE_DIR` is a model
 directory; its copies beside it are named as the meshes. Before each one's log `MESH name` is
-printed to stderr.
+printed to stderr. The mesh `still` is `cpu_1` with a learning rate of 0.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ def main(argv):
     """Trains on each mesh in turn."""
     base_dir, meshes, *trainer_flags = argv[1:]
     flags.FLAGS(["trainer", *trainer_flags])
-    given = list(flags.FLAGS.gin_file)
+    given, params = list(flags.FLAGS.gin_file), list(flags.FLAGS.gin_param)
     tf.disable_v2_behavior()
     tf.logging.set_verbosity(tf.logging.INFO)
     for mesh in meshes.split(","):
         print("MESH", mesh, file=sys.stderr, flush=True)
         flags.FLAGS.model_dir = shutil.copytree(base_dir, f"{base_dir}-{mesh}")
-        flags.FLAGS.gin_file = [*given, f"meshes/{mesh}.gin"]
+        is_still = mesh == "still"
+        flags.FLAGS.gin_file = [*given, "meshes/cpu_1.gin" if is_still else f"meshes/{mesh}.gin"]
+        flags.FLAGS.gin_param = [*params, *(["run.learning_rate_schedule = 0.0"] * is_still)]
         with gin.unlock_config():
             gin.clear_config()
         gin.config._set_config_is_locked(False)

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 from training.devices import stand_in_cuda
 
@@ -93,15 +90,6 @@ def test_first_folder_counts_and_the_others_fill_in(tmp_path):
     assert found.paths["libcudnn.so.8"].is_relative_to(second)
 
 
-def test_what_is_missing_is_named_with_one_command_for_all(tmp_path):
-    stand_in_cuda.install(tmp_path, without=[CUDNN, "nvidia-cufft-cu11"])
-    (problem,) = cuda_libraries.whats_missing({"CODE_T5_CUDA_DIR": str(tmp_path)})
-    assert "libcufft.so.10, libcudnn_ops_infer.so.8" in problem
-    assert "libcublas.so.11" not in problem
-    # pip would replace what an earlier call put into the folder `nvidia`.
-    assert "nvidia-cublas-cu11==" in problem
-
-
 def test_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(errors.InputError, match="no folder is there; wanted the folder") as caught:
         cuda_libraries.search_folders({"CODE_T5_CUDA_DIR": str(tmp_path / "none")})
@@ -117,52 +105,3 @@ def test_named_folder_comes_before_those_of_python(tmp_path):
     environ = {"CODE_T5_CUDA_DIR": str(named)}
     assert cuda_libraries.search_folders(environ, path=path) == [named, tmp_path / "site"]
     assert cuda_libraries.search_folders({}, path=path) == [tmp_path / "site"]
-
-
-def test_libraries_are_loaded_by_their_full_paths_without_a_search_path(tmp_path):
-    stand_in_cuda.install(tmp_path)
-    code = (
-        "import os; from code_t5.training.devices import cuda_libraries as c\n"
-        "before = c.is_mapped(c.RUNTIME); print(before, *c.load_installed())\n"
-        "print(*sorted(line.split()[-1] for line in open('/proc/self/maps') if 'nvidia' in line))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"CODE_T5_CUDA_DIR": str(tmp_path), "PYTHONPATH": ":".join(sys.path)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    loaded, paths = done.stdout.splitlines()
-    assert loaded.split() == ["False", *(library.name for library in cuda_libraries.LIBRARIES)]
-    for library in cuda_libraries.LIBRARIES:
-        assert str(tmp_path / library.folder / library.name) in paths
-
-
-def test_library_that_is_no_library_is_said_to_be_broken(tmp_path):
-    stand_in_cuda.install(tmp_path)
-    found = find(tmp_path)
-    found.paths["libcublas.so.11"].write_bytes(b"half a file")
-    with pytest.raises(
-        errors.ArtifactError, match=r"libcublas\.so\.11 cannot be loaded \(.*\)"
-    ) as e:
-        cuda_libraries.load({"libcublas.so.11": found.paths["libcublas.so.11"]})
-    assert "wanted that of nvidia-cublas-cu11; run: pip install" in str(e.value)
-
-
-@pytest.mark.parametrize(
-    "mapped, is_there",
-    [
-        (["libcudart.so.11.0"], True),
-        (["libcudart.so.11.8.89"], True),
-        (["libcudart.so.12"], False),
-        (["libcudart.so.110"], False),
-        ([], False),
-    ],
-)
-def test_loaded_library_is_known_by_any_of_its_names(mapped, is_there):
-    assert cuda_libraries.is_mapped("libcudart.so.11.0", mapped) is is_there
-
-
-def test_libraries_of_this_process_are_listed():
-    assert any(name.startswith("libc.so") for name in cuda_libraries.mapped_libraries())

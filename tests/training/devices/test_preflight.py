@@ -17,7 +17,7 @@ import t5.models.mesh_transformer  # registers what the files name  # noqa: F401
 
 from code_t5 import errors
 from code_t5.data import trainer_errors
-from code_t5.training.devices import cuda_libraries, gpus, preflight, run_plan
+from code_t5.training.devices import cuda_libraries, cuda_loading, gpus, preflight, run_plan
 from code_t5.training.devices.gpus import Driver, Gpu
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -52,7 +52,7 @@ def set_machine(monkeypatch, driver, *, seen, missing=()):
     """Gives the machine a driver, TensorFlow some GPUs, and takes CUDA libraries away."""
     monkeypatch.setattr(gpus, "read_driver", lambda: driver)
     monkeypatch.setattr(preflight, "num_tensorflow_gpus", lambda: seen)
-    monkeypatch.setattr(cuda_libraries, "whats_missing", lambda: list(missing))
+    monkeypatch.setattr(cuda_loading, "whats_missing", lambda: list(missing))
 
 
 def check(*gin_files, trainer=None, params=()):
@@ -148,9 +148,9 @@ def test_library_of_the_wrong_version_is_a_warning_where_gpus_are_seen(monkeypat
 
 def test_libraries_that_came_too_late_are_said_to_have(monkeypatch):
     set_machine(monkeypatch, TWO_GPUS, seen=0)
-    monkeypatch.setattr(cuda_libraries, "is_mapped", lambda name: False)
+    monkeypatch.setattr(cuda_loading, "is_mapped", lambda name: False)
     assert "not there when TensorFlow was imported" in refusal(MAIN, "meshes/gpu_1.gin")
-    monkeypatch.setattr(cuda_libraries, "is_mapped", lambda name: True)
+    monkeypatch.setattr(cuda_loading, "is_mapped", lambda name: True)
     assert "look at what TensorFlow logged" in refusal(MAIN, "meshes/gpu_1.gin")
 
 

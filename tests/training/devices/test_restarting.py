@@ -20,10 +20,10 @@ from absl import flags
 for name in ("module_import", "t5_tfds_data_dir"):
     flags.DEFINE_string(name, None, "")
 flags.FLAGS(sys.argv)
-from code_t5.training.devices import cuda_libraries, gpus, preflight_stand_in, restarting
+from code_t5.training.devices import cuda_libraries, cuda_loading, gpus, restarting
 gpus.read_driver = lambda: gpus.Driver("nvml", gpus=(gpus.Gpu(0, "A"),))
 restarting.restart_if_needed()
-print("runs", os.getpid(), cuda_libraries.is_mapped(cuda_libraries.RUNTIME), sys.flags.optimize)
+print("runs", os.getpid(), cuda_loading.is_mapped(cuda_libraries.RUNTIME), sys.flags.optimize)
 """
 
 
@@ -71,8 +71,7 @@ def test_program_replaces_itself_and_runs_with_the_libraries_loaded(tmp_path):
     package.mkdir(parents=True)
     (tmp_path / "programs/t5/__init__.py").touch()
     (package / "__init__.py").touch()
-    text = STAND_IN_TRAINER.replace("preflight_stand_in, ", "")
-    (package / "mesh_transformer_main.py").write_text(text)
+    (package / "mesh_transformer_main.py").write_text(STAND_IN_TRAINER)
     cuda = stand_in_cuda.install(tmp_path / "cuda")
     environ = {key: value for key, value in os.environ.items() if key != "CUDA_VISIBLE_DEVICES"}
     done = subprocess.run(

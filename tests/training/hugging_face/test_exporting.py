@@ -155,9 +155,9 @@ def test_missing_vocabulary_is_named_with_what_to_do(mesh_models, tmp_path):
 
 
 def test_smaller_model_than_vocabulary_is_refused(mesh_models, trained_small, tmp_path):
-    from code_t5.training.hugging_face import reading_settings, trained_task
+    from code_t5.training.hugging_face import architecture, reading_settings, trained_task
 
-    settings = reading_settings.find_settings(mesh_models["trained"].model_dir)
+    settings = architecture.find_settings(mesh_models["trained"].model_dir)
     with pytest.raises(errors.VocabularyMismatchError, match="500 ids and the model 400"):
         exporting._write(
             tmp_path,

@@ -38,7 +38,7 @@ def _rewrite_manifest(folder, **changes):
 
 
 def test_current_export_is_opened_without_its_data(exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(opening, "_in_child", lambda *_, **__: pytest.fail("made again"))
+    monkeypatch.setattr(opening, "export_in_child", lambda *_, **__: pytest.fail("made again"))
     export = latest_export(exported.model_dir, data_dir=tmp_path / "gone")
     assert (export.step, export.task) == (20, "small_prefix_lm")
 

@@ -116,4 +116,4 @@ def test_sublayers_of_training_alone_change_nothing(tmp_path):
 
 def test_directory_without_configuration_is_refused(tmp_path):
     with pytest.raises(errors.InputError, match="train first"):
-        reading_settings.find_settings(tmp_path)
+        architecture.find_settings(tmp_path)

@@ -40,7 +40,7 @@ class FakeServedModel:
     def _predict_one(self, prompt):
         text = prompt.text or ""
         if "raise" in text:
-            raise RuntimeError("the secret inside")
+            raise RuntimeError(f"the secret inside of {text}")
         if "hold" in text:
             self.release.wait(20)
         if text.startswith("wait "):

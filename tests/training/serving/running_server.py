@@ -9,7 +9,7 @@ import queue
 import threading
 from typing import Any, NamedTuple
 
-from code_t5.training.serving import server
+from code_t5.training.serving import listening, server
 from code_t5.training.serving.limits import Limits
 
 
@@ -55,12 +55,12 @@ class RunningServer(NamedTuple):
 def running(model, **limits):
     """Runs a server until the block ends; it must end by itself then."""
     started: queue.Queue[Any] = queue.Queue()
-    taken = server.take_port("127.0.0.1", 0)
+    taken = listening.take_port("127.0.0.1", 0)
     host, port = taken.getsockname()
     thread = threading.Thread(
         target=server.run_server,
-        args=(model, taken),
-        kwargs={"limits": Limits(**limits), "on_start": started.put},
+        args=(model,),
+        kwargs={"taken": taken, "limits": Limits(**limits), "on_start": started.put},
     )
     thread.start()
     uvicorn_server = started.get(timeout=20)

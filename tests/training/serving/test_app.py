@@ -103,7 +103,8 @@ def test_who_may_ask_and_in_what(served, headers, status):
 
 def test_the_page_of_this_server_may_ask_it(served):
     host = f"{served.host}:{served.port}"
-    assert served.predict({"instances": ["a"]}, Origin=f"http://{host}").status == 200
+    for scheme in ("http", "https"):
+        assert served.predict({"instances": ["a"]}, Origin=f"{scheme}://{host}").status == 200
 
 
 @pytest.mark.parametrize("length", [4096, 4097])
@@ -115,9 +116,12 @@ def test_a_body_may_have_so_many_bytes_and_no_more(served, length):
     assert chunked.status == (200 if length == 4096 else 413)
 
 
-def test_a_failure_says_nothing_of_the_inside(served):
-    answer = served.predict({"instances": ["raise"]})
+def test_a_failure_says_nothing_of_the_inside_but_in_the_log(served, caplog):
+    answer = served.predict({"instances": ["raise \x1b[31m"]})
     assert (answer.status, answer.json) == (500, {"error": "the model failed"})
+    assert "RuntimeError: the secret inside" in caplog.text
+    # Nothing that a terminal would obey.
+    assert "of raise \u241b[31m" in caplog.text
     assert served.predict({"instances": ["a"]}).status == 200
 
 

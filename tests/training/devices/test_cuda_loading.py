@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from training.devices import stand_in_cuda
+
+from code_t5 import errors
+from code_t5.training.devices import cuda_libraries, cuda_loading
+
+CUDNN = "nvidia-cudnn-cu11"
+
+
+def test_what_is_missing_is_named_with_one_command_for_all(tmp_path):
+    stand_in_cuda.install(tmp_path, without=[CUDNN, "nvidia-cufft-cu11"])
+    (problem,) = cuda_loading.whats_missing({"CODE_T5_CUDA_DIR": str(tmp_path)})
+    assert "libcufft.so.10, libcudnn_ops_infer.so.8" in problem
+    assert "libcublas.so.11" not in problem
+    # pip would replace what an earlier call put into the folder `nvidia`.
+    assert "nvidia-cublas-cu11==" in problem
+
+
+def test_libraries_are_loaded_by_their_full_paths_without_a_search_path(tmp_path):
+    stand_in_cuda.install(tmp_path)
+    code = (
+        "import os; from code_t5.training.devices import cuda_libraries, cuda_loading as c\n"
+        "before = c.is_mapped(cuda_libraries.RUNTIME); print(before, *c.load_installed())\n"
+        "print(*sorted(line.split()[-1] for line in open('/proc/self/maps') if 'nvidia' in line))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"CODE_T5_CUDA_DIR": str(tmp_path), "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded, paths = done.stdout.splitlines()
+    assert loaded.split() == ["False", *(library.name for library in cuda_libraries.LIBRARIES)]
+    for library in cuda_libraries.LIBRARIES:
+        assert str(tmp_path / library.folder / library.name) in paths
+
+
+def test_library_that_is_no_library_is_said_to_be_broken(tmp_path):
+    stand_in_cuda.install(tmp_path)
+    found = cuda_libraries.find_installed([tmp_path])
+    found.paths["libcublas.so.11"].write_bytes(b"half a file")
+    with pytest.raises(
+        errors.ArtifactError, match=r"libcublas\.so\.11 cannot be loaded \(.*\)"
+    ) as e:
+        cuda_loading.load({"libcublas.so.11": found.paths["libcublas.so.11"]})
+    assert "wanted that of nvidia-cublas-cu11; run: pip install" in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "mapped, is_there",
+    [
+        (["libcudart.so.11.0"], True),
+        (["libcudart.so.11.8.89"], True),
+        (["libcudart.so.12"], False),
+        (["libcudart.so.110"], False),
+        ([], False),
+    ],
+)
+def test_loaded_library_is_known_by_any_of_its_names(mapped, is_there):
+    assert cuda_loading.is_mapped("libcudart.so.11.0", mapped) is is_there
+
+
+def test_libraries_of_this_process_are_listed():
+    assert any(name.startswith("libc.so") for name in cuda_loading.mapped_libraries())

@@ -1,0 +1,217 @@
+"""The fence against programs that try to get out, with a namespace of processes and without."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+from training.problems import hostile_programs as hostile
+
+from code_t5.training.problems import fence, landlock
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+_CLONE = {"x86_64": 56, "aarch64": 220}
+
+
+def _limits(without_namespaces=False, **other):
+    return fence.FenceLimits(
+        **{"wall_seconds": 1.0, **other}, without_namespaces=without_namespaces
+    )
+
+
+@pytest.fixture(params=[False, True], ids=["namespace", "keeper"])
+def limits(request):
+    return _limits(without_namespaces=request.param)
+
+
+def _folders():
+    return {name for name in os.listdir(tempfile.gettempdir()) if "code_t5_fence_" in name}
+
+
+def test_program_runs_and_what_it_printed_is_kept(limits):
+    ended = fence.run_program("print(6 * 7)", limits=limits)
+    assert (ended.reason, ended.status, ended.output) == (fence.EXITED, 0, b"42\n")
+    wanted = "adopted by the keeper" if limits.without_namespaces else "namespace"
+    assert ended.holds["processes"] == wanted
+    assert ended.holds["files"] == f"Landlock {landlock.version()}"
+
+
+def test_nothing_outside_is_reached(limits, tmp_path):
+    place = tmp_path / "outside"
+    place.mkdir()
+    (place / "victim").write_text("kept")
+    sleeper = subprocess.Popen(["sleep", "60"])
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as local:
+        local.bind(str(place / "socket"))
+        local.listen()
+        code = hostile.program_of_tries(
+            place=place,
+            process=os.getpid(),
+            sleeper=sleeper.pid,
+            port=server.getsockname()[1],
+            clone=_CLONE[platform.machine()],
+        )
+        mode = (place / "victim").stat()
+        ended = fence.run_program(code, limits=fence.FenceLimits(without_namespaces=limits.without_namespaces))
+    got_through, environment, typed = hostile.read_tries(ended.output)
+    assert got_through == []
+    assert typed == ""
+    assert "PATH" in environment
+    assert not {"HF_HOME", "CODE_T5_DATA_DIR", "PYTHONPATH", "USER"} & set(environment)
+    assert sleeper.poll() is None
+    sleeper.kill()
+    sleeper.wait()
+    assert (place / "victim").read_text() == "kept"
+    assert (place / "victim").stat().st_mode == mode.st_mode
+    assert sorted(path.name for path in place.iterdir()) == ["socket", "victim"]
+
+
+def test_tries_get_through_without_the_fence(tmp_path):
+    # Those above would prove nothing if they could not succeed.
+    (tmp_path / "victim").write_text("kept")
+    code = hostile.program_of_tries(
+        place=tmp_path, process=os.getpid(), sleeper=0, port=1, clone=_CLONE[platform.machine()]
+    )
+    tries = [name for name in hostile.TRIES if not name.startswith(("end ", "limit ", "leave"))]
+    for name in ("end the test", "limit another", "leave the disk's limit", "raise a limit"):
+        line = hostile.TRIES[name].format(
+            place=tmp_path, process=os.getpid(), sleeper=0, port=1, clone=0
+        )
+        code = code.replace(line, "raise OSError")
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True, stdin=-3
+    )
+    got_through, _, _ = hostile.read_tries(found.stdout)
+    assert {"write outside", "read a file", "list a folder", "read the users"} <= set(got_through)
+    assert {"memory", "shared memory", "send to any socket"} <= set(got_through)
+    assert len(got_through) > len(tries) // 2
+
+
+def test_endless_loop_is_ended(limits):
+    started = time.monotonic()
+    ended = fence.run_program(hostile.ENDLESS, limits=limits)
+    assert ended.reason == fence.TIMED_OUT
+    assert time.monotonic() - started < 30
+
+
+def test_fork_bomb_is_ended(limits):
+    assert fence.run_program(hostile.FORK_BOMB, limits=limits).reason == fence.TIMED_OUT
+
+
+def test_memory_of_many_processes_is_counted_together(limits):
+    limits = _limits(limits.without_namespaces, wall_seconds=20, memory_bytes=300 << 20)
+    ended = fence.run_program(hostile.MEMORY_OF_MANY, limits=limits)
+    assert ended.reason == fence.TOO_MUCH_MEMORY
+
+
+def test_daemon_ends_with_the_program(limits):
+    seconds = f"61.{os.getpid()}{int(limits.without_namespaces)}"
+    ended = fence.run_program(hostile.DAEMON.format(seconds=seconds), limits=limits)
+    assert ended.output == b"left\n"
+    before = len(_same_group(ended))
+    assert before == 0
+
+
+def _same_group(ended):
+    """Returns processes that still run our child's program."""
+    del ended
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(b"fence_child" in word for word in words):
+            found.append(path)
+    return found
+
+
+def test_killing_its_parent_does_not_help(limits):
+    ended = fence.run_program(hostile.KILLS_ITS_PARENT, limits=limits)
+    assert ended.output in (b"here\n", b"")
+    assert ended.reason == fence.EXITED
+    assert not _same_group(ended)
+
+
+def test_huge_output_is_ended_and_its_beginning_kept(limits):
+    ended = fence.run_program(hostile.HUGE_OUTPUT, limits=limits)
+    assert ended.reason == fence.TOO_MUCH_OUTPUT
+    assert set(ended.output) == {ord("x")}
+    assert len(ended.output) < 10_000
+
+
+def test_disk_is_not_filled(limits):
+    limits = _limits(limits.without_namespaces, wall_seconds=20)
+    ended = fence.run_program(hostile.MANY_FILES, limits=limits)
+    if limits.without_namespaces:
+        assert ended.reason == fence.TOO_MUCH_DISK
+    else:
+        assert b"No space left on device" in ended.output
+
+
+def test_folder_is_gone_afterwards(limits):
+    before = _folders()
+    fence.run_program(hostile.DEEP_FOLDERS, limits=limits)
+    fence.run_program("open('x', 'w').write('y')", limits=limits)
+    assert _folders() <= before
+
+
+def test_processes_end_with_whoever_started_them(tmp_path):
+    code = (
+        "from code_t5.training.problems import fence\n"
+        "fence.run_program('while True: pass', limits=fence.FenceLimits(wall_seconds=50))\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    deadline = time.monotonic() + 30
+    while not _same_group(None) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _same_group(None)
+    child.kill()
+    child.wait()
+    while _same_group(None) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _same_group(None)
+
+
+# Takes Landlock away, as a kernel without it would: its first call does not exist.
+_WITHOUT_LANDLOCK = """
+import ctypes, errno, struct
+from code_t5.training.problems import call_filter, fence
+steps = [(0x20, 0, 0, 0), (0x15, 0, 1, 444), (0x06, 0, 0, 0x50000 | errno.ENOSYS),
+         (0x06, 0, 0, 0x7FFF0000)]
+data = b"".join(struct.pack("<HBBI", *step) for step in steps)
+kept = ctypes.create_string_buffer(data, len(data))
+program = call_filter._FilterProgram(4, ctypes.cast(kept, ctypes.c_void_p))
+libc, zero = ctypes.CDLL(None), ctypes.c_ulong(0)
+libc.prctl(38, ctypes.c_ulong(1), zero, zero, zero)
+libc.prctl(22, ctypes.c_ulong(2), ctypes.byref(program), zero, zero)
+try:
+    print(fence.run_program("print('ran')", limits=fence.FenceLimits()))
+except fence.FenceError as error:
+    print(error)
+print(fence.run_program("print('ran')", limits=fence.FenceLimits(allow_weaker=True)))
+"""
+
+
+def test_without_landlock_nothing_runs_unless_it_is_allowed():
+    found = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_LANDLOCK],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    refusal, weaker = found.stdout.splitlines()
+    assert "no Landlock" in refusal
+    assert "--allow_weaker_fence" in refusal
+    assert "output=b'ran\\n'" in weaker
+    assert "'files': 'nothing'" in weaker

@@ -1,0 +1,84 @@
+"""Our faster parts train as mesh-tensorflow's own do: same losses, same weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from training.stepping import tiny_training as tiny
+
+MESHES = ("model:1,batch:1", "model:1,batch:2", "model:2,batch:1", "model:2,batch:2")
+RECOMPUTED = ("transformer.LayerStack.recompute_grads = True",)
+MICROBATCHES = ("utils.serialize_num_microbatches.tokens_per_microbatch_per_replica = 32",)
+
+
+@pytest.fixture(scope="module")
+def standard(tmp_path_factory):
+    """mesh-tensorflow's own parts on one device."""
+    return tiny.train(tmp_path_factory.mktemp("standard"))
+
+
+def check_equal(found, wanted):
+    assert sorted(found.weights) == sorted(wanted.weights)
+    np.testing.assert_allclose(found.losses, wanted.losses, rtol=2e-6)
+    changed = 0
+    for name, value in wanted.weights.items():
+        if name != "global_step":
+            moved = value - wanted.initial[name]
+            changed += bool(np.abs(moved).max() > 2e-5)
+            np.testing.assert_allclose(
+                found.weights[name] - found.initial[name],
+                moved,
+                rtol=0,
+                # Weights are around 1: float32 resolves 1e-7 there.
+                atol=5e-7,
+                err_msg=name,
+            )
+    # Every weight has a gradient, so every gradient was compared.
+    assert changed == len(wanted.weights) - 1
+
+
+@pytest.mark.parametrize("parts", [tiny.EMBEDDING, tiny.LOSS, tiny.ATTENTION])
+def test_each_part_alone_gives_the_same_losses_and_weights(parts, standard, tmp_path):
+    check_equal(tiny.train(tmp_path, *parts, weights=standard.initial), standard)
+
+
+@pytest.mark.parametrize("mesh", MESHES)
+def test_all_parts_do_on_every_mesh(mesh, standard, tmp_path):
+    parts = (*tiny.LOSS, *tiny.ATTENTION)
+    check_equal(tiny.train(tmp_path, *parts, mesh=mesh, weights=standard.initial), standard)
+
+
+@pytest.mark.parametrize("setting", [RECOMPUTED, MICROBATCHES])
+def test_they_do_where_layers_are_recomputed_or_batches_divided(setting, standard, tmp_path):
+    parts = (*tiny.LOSS, *tiny.ATTENTION, *setting)
+    check_equal(tiny.train(tmp_path, *parts, weights=standard.initial), standard)
+
+
+def test_the_loss_of_an_evaluation_is_the_same(standard, tmp_path):
+    wanted = tiny.train(tmp_path, mode="eval", weights=standard.initial)
+    parts = (*tiny.LOSS, *tiny.ATTENTION)
+    found = tiny.train(tmp_path, *parts, mode="eval", weights=standard.initial)
+    np.testing.assert_allclose(found.losses, wanted.losses, rtol=2e-6)
+    # Without the z-loss of a training.
+    assert found.losses[0] < standard.losses[0]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "transformer.Unitransformer.label_smoothing = 0.1",
+        "transformer.Unitransformer.shared_embedding_and_softmax_weights = False",
+        pytest.param(
+            "transformer_layers.SelfAttention.relative_attention_type = 'bias'",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "transformer_layers.SelfAttention.relative_attention_type = None",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_settings_of_other_models_are_heeded(setting, tmp_path):
+    wanted = tiny.train(tmp_path, setting)
+    parts = (*tiny.LOSS, *tiny.ATTENTION, setting)
+    check_equal(tiny.train(tmp_path, *parts, weights=wanted.initial), wanted)
