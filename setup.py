@@ -27,6 +27,7 @@ BASE = [
     "license-expression>=30.3",
     "matplotlib>=3.7,<3.11",
     "numpy>=1.22",
+    "packaging>=21",
     "pyarrow>=14",
     # Another release may sign otherwise, and clusters would differ.
     "rensa==0.5.0",
@@ -155,7 +156,13 @@ setup(
     python_requires=">=3.9,<3.12",
     packages=find_packages(include=["code_t5", "code_t5.*", "preprocessing", "preprocessing.*"]),
     package_data={
-        "code_t5": ["data/preview/preview.css", "data/preview/preview.html.j2"],
+        "code_t5": [
+            "data/preview/preview.css",
+            "data/preview/preview.html.j2",
+            "training/serving/page.css",
+            "training/serving/page.html.j2",
+            "training/serving/page.js",
+        ],
         "preprocessing": [
             path
             for folder in (

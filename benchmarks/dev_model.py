@@ -21,6 +21,7 @@ from typing import Any
 from absl import flags
 
 from code_t5 import command_line, errors
+from code_t5.data.objectives import LineCompletion
 from code_t5.storage import atomic, prepared
 from code_t5.training import figures, launch
 from code_t5.training.evaluating import measuring, results
@@ -31,12 +32,8 @@ _DATA_DIR = flags.DEFINE_string(
 )
 _NAME = flags.DEFINE_string("name", "dev_python", "The data set; built where it is missing.")
 _MINUTES = flags.DEFINE_float("minutes", 15.0, "Of training, start-up included.", lower_bound=1)
-_PREFIX_SHARE = flags.DEFINE_float(
-    "prefix_share", 0.5, "Share of the training examples that are whole windows."
-)
 _GIN_PARAMS = flags.DEFINE_multi_string("gin_param", [], "More bindings for the training.")
 
-_MIXTURE = "dev_lines"
 # Steps by which the speed is measured.
 _FIRST_STEPS = 100
 # Of the time that is left, to be used.
@@ -52,19 +49,19 @@ def _build(data_dir: pathlib.Path, name: str) -> None:
     subprocess.run([*command, "--name", name, "--", *flags_of_build], check=True)
 
 
+def _task() -> str:
+    return prepared.task_name(_NAME.value, LineCompletion.name)
+
+
 def _training(
-    model_dir: pathlib.Path, data_dir: pathlib.Path, *, num_steps: int
+    model_dir: pathlib.Path, *, data_dir: pathlib.Path, num_steps: int
 ) -> launch.TrainerConfig:
-    share = _PREFIX_SHARE.value
-    members = {f"{_NAME.value}_prefix_lm": share, f"{_NAME.value}_line_completion": 1 - share}
-    members = {name: rate for name, rate in members.items() if rate > 0}
     return launch.TrainerConfig(
         model_dir=model_dir,
-        mixture_or_task_name=_MIXTURE,
+        mixture_or_task_name=_task(),
         data_dir=data_dir,
         gin_files=("runs/dev_lines.gin",),
         gin_params=(
-            f"{_MIXTURE}/mixture.members = {members!r}",
             f"run.train_steps = {num_steps}",
             *_GIN_PARAMS.value,
         ),
@@ -145,7 +142,7 @@ def main(argv: Sequence[str]) -> int:
         measuring.EvaluationConfig(
             model_dir=model_dir,
             data_dir=data_dir,
-            task=f"{_NAME.value}_line_completion",
+            task=_task(),
             split="held_out",
             num_cursors=0,
         )

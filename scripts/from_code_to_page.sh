@@ -51,7 +51,8 @@ if [ -e "$exports/$model/$step/COMPLETED" ]; then
   echo "step $step is exported already"
 else
   "$python" scripts/export.py "$model_dir" --format saved_model --output_dir "$exports" \
-    --name "$model" --data_dir "$data_dir" --num_candidates 5 --max_new_tokens 32
+    --name "$model" --data_dir "$data_dir" --num_candidates 5 --max_new_tokens 32 \
+    --stop_at_newline
 fi
 
 echo

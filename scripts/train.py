@@ -9,13 +9,12 @@ is printed, then run; behind the progress bar its log goes to a file. Run again,
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
 from absl import flags
 
-from code_t5 import command_line, errors, visible_text
+from code_t5 import command_line, errors
 from code_t5.training import launch, train_command
 
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where data sets were built; $DATA_DIR.")
@@ -26,7 +25,11 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only print the trainer's command
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints the trainer's command and runs it."""
+    """Prints the trainer's command and runs it.
+
+    Raises:
+      InputError: A word is missing or one too many, or a name is not known.
+    """
     if len(argv) < 4 or (len(argv) > 4 and "--" not in sys.argv):
         raise errors.InputError(
             f"found {len(argv) - 1} words {' '.join(argv[1:])!r}; wanted TASK SIZE MESH, and flags "
@@ -44,23 +47,11 @@ def main(argv: Sequence[str]) -> int:
         )
     )
     print(launch.format_command(launch.trainer_command(found.config)), flush=True)
-    return 0 if _DRY_RUN.value else _run(found)
-
-
-def _run(found: train_command.TrainPlan) -> int:
-    # As Ctrl-C does: the trainer saves what it has done.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        log = train_command.run(found)
-    except launch.TrainerError as error:
-        print(f"error: {visible_text.one_line(str(error))}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        print(train_command.interrupted_line(found), file=sys.stderr)
-        return command_line.EXIT_INTERRUPTED
-    step, model_dir = launch.latest_step(found.config.model_dir), found.config.model_dir
-    print(f"{model_dir} is trained for {step} steps" + (f"; the log: {log}" if log else " already"))
-    return 0
+    if _DRY_RUN.value:
+        return 0
+    outcome = train_command.run(found)
+    print(outcome.line, file=sys.stderr if outcome.status else sys.stdout)
+    return outcome.status
 
 
 if __name__ == "__main__":

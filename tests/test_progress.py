@@ -22,7 +22,7 @@ def test_speed_after_a_restart_is_that_of_the_steps_after_it(monkeypatch, capsys
     last = capsys.readouterr().err.strip().split("\r")[-1]
     # 40 steps in 40 seconds, 40 left: the minute before does not count.
     assert "60/100" in last
-    assert "[00:40<00:40,  1.00s/step]" in last
+    assert "[00:40<00:40,  1.00step/s]" in last
 
 
 def test_bar_of_what_is_quickly_done_is_not_seen(capsys):

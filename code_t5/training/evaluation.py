@@ -18,6 +18,7 @@ def evaluation_config(
     num_batches: int = 100,
     batch_size: int | None = None,
     steps: Sequence[int] = (),
+    gin_params: Sequence[str] = (),
     module_imports: tuple[str, ...] = ("code_t5",),
 ) -> launch.TrainerConfig:
     """Returns the run that evaluates checkpoints of a model directory.
@@ -30,6 +31,7 @@ def evaluation_config(
       num_batches: How many batches of it; where it has fewer, the rest is empty.
       batch_size: Examples in a batch; None for as many as the model was trained with.
       steps: Of the checkpoints; empty for the newest alone.
+      gin_params: More bindings.
       module_imports: Modules that register the Task.
 
     Returns:
@@ -55,7 +57,7 @@ def evaluation_config(
         mixture_or_task_name=name,
         data_dir=data_dir,
         gin_files=(str(config_path), "runs/evaluate.gin"),
-        gin_params=tuple(params),
+        gin_params=(*params, *gin_params),
         module_imports=module_imports,
     )
 

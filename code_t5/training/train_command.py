@@ -13,9 +13,11 @@ import os
 import pathlib
 import re
 import shlex
+import signal
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
-from code_t5 import errors
+from code_t5 import command_line, errors, visible_text
 from code_t5.data import near_names
 from code_t5.data.objectives import OBJECTIVES
 from code_t5.storage import prepared
@@ -223,38 +225,56 @@ def _last_steps(more_flags: Sequence[str], *, default: int) -> int | None:
     return steps
 
 
-def run(found: TrainPlan) -> pathlib.Path | None:
-    """Runs a plan.
+class Outcome(NamedTuple):
+    """How a run ended.
+
+    Attributes:
+      status: For the shell: the trainer's own, 130 after an interrupt.
+      line: What to say.
+    """
+
+    status: int
+    line: str
+
+
+def run(found: TrainPlan) -> Outcome:
+    """Runs a plan; SIGTERM ends it as Ctrl-C does: the trainer saves what it has done.
 
     Args:
       found: The plan.
 
     Returns:
-      The log's path; None where the model has been trained for so many steps already.
+      How it ended.
 
     Raises:
       BusyError: Another run works in the same model directory.
-      TrainerError: The trainer failed.
-    """
-    done = launch.latest_step(found.config.model_dir)
-    if found.num_steps is not None and done >= found.num_steps:
-        return None
-    return launch.run_trainer(
-        found.config,
-        name="train",
-        description="training",
-        num_steps=found.num_steps,
-        initial_step=done,
-    )
-
-
-def interrupted_line(found: TrainPlan) -> str:
-    """Returns what to say where a run was interrupted: what is saved, and how to go on.
-
-    Args:
-      found: The plan that was run.
+      InputError: The folder of gin files is gone.
     """
     model_dir = found.config.model_dir
+    done = launch.latest_step(model_dir)
+    if found.num_steps is not None and done >= found.num_steps:
+        return Outcome(0, f"{model_dir} is trained for {done} steps already")
+    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        log = launch.run_trainer(
+            found.config,
+            name="train",
+            description="training",
+            num_steps=found.num_steps,
+            initial_step=done,
+        )
+    except launch.TrainerError as error:
+        return Outcome(error.exit_status, f"error: {visible_text.one_line(str(error))}")
+    except KeyboardInterrupt:
+        return Outcome(command_line.EXIT_INTERRUPTED, _interrupted_line(model_dir))
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+    step = launch.latest_step(model_dir)
+    return Outcome(0, f"{model_dir} is trained for {step} steps; the log: {log}")
+
+
+def _interrupted_line(model_dir: pathlib.Path) -> str:
+    """Returns what to say of a run that was interrupted: what is saved, and how to go on."""
     step = launch.latest_step(model_dir)
     saved = f"stopped at step {step}, which is saved in" if step else "stopped; nothing is saved in"
     logs_there = logs.log_paths(model_dir, "train")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -124,6 +125,55 @@ def test_child_is_stopped_when_the_parent_is_interrupted(tmp_path, stand_in, mon
     with pytest.raises(KeyboardInterrupt):
         launch.run_trainer(config(tmp_path), name="train", description="training")
     assert children[0].poll() is not None
+
+
+def test_child_that_does_not_stop_is_ended(tmp_path, stand_in, monkeypatch):
+    stand_in(
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('ready', flush=True); time.sleep(600)"
+    )
+    monkeypatch.setattr(launch, "_SAYING_SECONDS", 0.1)
+    monkeypatch.setattr(launch, "_STOPPING_SECONDS", 0.1)
+    children = []
+    start = subprocess.Popen
+
+    def remember(*arguments, **options):
+        children.append(start(*arguments, **options))
+        return children[-1]
+
+    def interrupt(reader):
+        if reader._path.read_text() == "ready\n":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch.subprocess, "Popen", remember)
+    monkeypatch.setattr(launch.logs.ProgressReader, "read", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        launch.run_trainer(config(tmp_path), name="train", description="training")
+    assert children[0].poll() == -signal.SIGKILL
+
+
+def test_more_flags_come_last_and_the_status_is_kept(tmp_path, stand_in):
+    run = config(tmp_path, more_flags=("--gin_file=mine.gin", "--additional_task_cache_dirs=c"))
+    assert launch.trainer_command(run)[-2:] == list(run.more_flags)
+    for source, status in (("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137)):
+        stand_in(source)
+        with pytest.raises(launch.TrainerError) as caught:
+            launch.run_trainer(run, name="train", description="training")
+        assert caught.value.exit_status == status
+
+
+def test_bar_shows_step_loss_and_speed(tmp_path, stand_in, capsys, monkeypatch):
+    monkeypatch.setattr(launch.progress, "_DELAY_SECONDS", 0)
+    stand_in(
+        "print('I] Step 100: a batch held 9 tokens of inputs (50.0% of the room), 9 tokens of '"
+        "'targets (50.0% of the room)')\n"
+        "print('I] step 100: 4.00 steps/s, 9216 tokens/s, fill 50.0%, waited 0.1% for data')\n"
+        "print('step, tf_loss[2.25][100]')"
+    )
+    launch.run_trainer(config(tmp_path), name="train", description="training", num_steps=100)
+    last = capsys.readouterr().err.strip().split("\r")[-1]
+    assert last.startswith("training: 100%") and "100/100" in last
+    assert "loss 4.500/token, 9,216 tokens/s" in last
 
 
 def test_latest_step_is_that_of_the_newest_checkpoint(tmp_path):

@@ -70,6 +70,7 @@ def choose(model_dir: str | os.PathLike[str]) -> Choice:
     if chosen is None and (files or recorded):
         raise errors.ArtifactError(_none_whole(folder, recorded, broken))
     num_removed = remove_leftovers(folder)
+    atomic.remove_leftovers(folder / reading.STATE_FILE)
     changes = [f"{num_removed} leftovers of a killed saver were removed"] if num_removed else []
     if chosen is not None:
         for step, names in files.items():

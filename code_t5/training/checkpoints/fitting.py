@@ -70,13 +70,13 @@ def num_parameters(shapes: Shapes) -> int:
     return sum(math.prod(shapes[name]) for name in _weights(shapes) if shapes[name])
 
 
-def check_fits(held: Shapes, *, asked: Shapes, where: str, what_to_do: str) -> str:
+def check_fits(held: Shapes, *, asked: Shapes, prefix: str, what_to_do: str) -> str:
     """Refuses a checkpoint that is another model's.
 
     Args:
       held: Variables of the checkpoint.
       asked: Variables of the model that is to go on from it.
-      where: What the checkpoint is called.
+      prefix: The checkpoint's, `<model_dir>/model.ckpt-<step>`.
       what_to_do: The end of the message.
 
     Returns:
@@ -90,11 +90,17 @@ def check_fits(held: Shapes, *, asked: Shapes, where: str, what_to_do: str) -> s
     other = sorted(name for name in set(asked) & set(held) if held[name] != asked[name])
     unknown = sorted(set(held) - set(asked))
     if missing or other or _weights(unknown):
-        found, wanted = _difference(held, asked, names=[*other, *missing, *unknown])
-        raise errors.InputError(f"found in {where} {found}; wanted {wanted}; {what_to_do}")
+        names = [*other, *missing, *unknown]
+        if not _weights(names):
+            what_to_do += (
+                "; in another --model_dir the weights alone are kept by "
+                f"--gin_param=\"utils.run.init_checkpoint = '{prefix}'\""
+            )
+        found, wanted = _difference(held, asked, names=names)
+        raise errors.InputError(f"found in {prefix} {found}; wanted {wanted}; {what_to_do}")
     if unknown:
         return (
-            f"{where} holds {len(unknown)} optimizer slots ({_slot_kinds(unknown)}) that the "
+            f"{prefix} holds {len(unknown)} optimizer slots ({_slot_kinds(unknown)}) that the "
             "optimizer of this run does not have; they are dropped"
         )
     return ""

@@ -54,7 +54,7 @@ def prepare(model_dir: str, vocabulary: Any = None) -> None:
         return
     with atomic.lock(pathlib.Path(model_dir, _LOCK), purpose=_PURPOSE):
         has_checkpoint = bool(reading.files_by_step(model_dir))
-        vocabulary_record.check(model_dir, vocabulary, has_checkpoint=has_checkpoint)
+        vocabulary_record.check(model_dir, vocabulary=vocabulary, has_checkpoint=has_checkpoint)
         choice = choosing.choose(model_dir)
     if choice.changes:
         logging.warning("In %s: %s", model_dir, choice.changes)
@@ -117,10 +117,11 @@ def check_model(model_dir: str) -> None:
     asked = {v.op.name: tuple(v.shape.as_list()) for v in _saved_variables()}
     config = pathlib.Path(model_dir, "operative_config.gin")
     kept = f", or ask for that model, whose settings are in {config}" if config.exists() else ""
+    prefix = reading.prefix_of(model_dir, steps[-1])
     warning = fitting.check_fits(
-        reading.variable_shapes(reading.prefix_of(model_dir, steps[-1])),
+        reading.variable_shapes(prefix),
         asked=asked,
-        where=f"{model_dir} (step {steps[-1]})",
+        prefix=str(prefix),
         what_to_do=f"name another --model_dir{kept}; nothing was changed",
     )
     if warning:

@@ -90,10 +90,18 @@ def watch_saver(saver: Any, *, model_dir: str) -> None:
     Args:
       saver: TensorFlow's; of this one alone `save` is replaced.
       model_dir: The model directory.
+
+    Raises:
+      NotSavedError: Not here: whoever saves gets it.
     """
     save = saver.save
 
     def watched(*arguments: Any, **options: Any) -> Any:
+        """Saves as the saver does.
+
+        Raises:
+          NotSavedError: It cannot write.
+        """
         try:
             return save(*arguments, **options)
         except (tf.errors.OpError, OSError, ValueError) as error:

@@ -36,7 +36,7 @@ def fingerprints(vocabulary: Any) -> list[str]:
     return list(dict.fromkeys(map(str, found))) if found and all(found) else []
 
 
-def check(model_dir: str | os.PathLike[str], vocabulary: Any, *, has_checkpoint: bool) -> None:
+def check(model_dir: str | os.PathLike[str], *, vocabulary: Any, has_checkpoint: bool) -> None:
     """Compares a vocabulary with the record, and makes the record where there is none.
 
     Args:

@@ -59,6 +59,7 @@ class Completer:
             use_safetensors=True,
             torch_dtype=torch.float32,
         )
+        _heed_mask(model)
         self._model = model.eval().to(self._device)
         self._newline_ids = _ids_with_line_end(self._vocabulary)
 
@@ -224,6 +225,21 @@ class Completer:
         if options.stop_at_newline:
             text = text.partition("\n")[0].removesuffix("\r")
         return Candidate(text, sum(token_scores[:num_tokens]), num_tokens, stop is not None)
+
+
+def _heed_mask(model: Any) -> None:
+    """Lets `generate` tell the decoder which of the encoder's positions are padding.
+
+    That of transformers 4.49 drops an encoder's mask, so a prompt would be completed differently
+    beside a longer one.
+    """
+    prepare = model.prepare_inputs_for_generation
+
+    def prepare_with_mask(*args: Any, attention_mask: Any = None, **kwargs: Any) -> dict[str, Any]:
+        prepared = prepare(*args, attention_mask=attention_mask, **kwargs)
+        return {**prepared, "attention_mask": attention_mask}
+
+    model.prepare_inputs_for_generation = prepare_with_mask
 
 
 def _ids_with_line_end(model: token_model.TokenModel) -> frozenset[int]:

@@ -9,6 +9,7 @@ Words: a *library* is one shared object; a *distribution* is what pip installed 
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import importlib.metadata
 import os
@@ -220,5 +221,6 @@ def _add_paths(
 
 def recorded_sizes(distribution: importlib.metadata.Distribution) -> dict[str, int]:
     """Returns the sizes in bytes of a distribution's files by their paths, as pip wrote them."""
-    files = distribution.files or ()
-    return {file.as_posix(): file.size for file in files if file.size is not None}
+    # `distribution.files` leaves out what is missing where importlib_metadata is installed too.
+    rows = csv.reader((distribution.read_text("RECORD") or "").splitlines())
+    return {row[0]: int(row[2]) for row in rows if len(row) == 3 and row[2].isdigit()}

@@ -11,7 +11,7 @@ import ctypes
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from code_t5 import errors
 from code_t5.training.devices import cuda_libraries
@@ -123,6 +123,11 @@ def cudnn_version() -> tuple[int, int] | None:
     return number // 1000, number % 1000 // 100
 
 
+def _shortened(names: Sequence[str], count: int = 3) -> str:
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + more
+
+
 def whats_missing(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Returns what of the libraries is missing, damaged or of the wrong version, a line each.
 
@@ -144,7 +149,7 @@ def whats_missing(environ: Mapping[str, str] = os.environ) -> list[str]:
     absent = [name for name in absent if name not in found]
     if absent:
         return [
-            f"TensorFlow's CUDA libraries {', '.join(absent)} are missing; wanted CUDA 11.8 and "
+            f"TensorFlow's CUDA libraries {_shortened(absent)} are missing; wanted CUDA 11.8 and "
             f"cuDNN 8.6; set {DIR_VARIABLE} to a new folder and run: {install_command()}"
         ]
     version = cudnn_version() if "libcudnn.so.8" in installed.missing else None

@@ -23,10 +23,17 @@ from code_t5.encoding import token_model
 from code_t5.encoding.piece_model import EOS_ID
 from code_t5.storage import atomic, fingerprints, prepared
 from code_t5.training import evaluation, figures, launch, operative_config
+from code_t5.training.evaluating import cursors
 
 # Examples that the trainer evaluates together: divides by every number of replicas up to 16.
 _BATCH_SIZE = 16
 _FORMAT_VERSION = 1
+# A training may draw other cursors in every epoch; everybody's loss is over the same.
+_GIN_PARAMS = (
+    f"LineCompletion.bytes_per_cursor = {cursors.BYTES_PER_CURSOR}",
+    f"LineCompletion.line_start_share = {cursors.LINE_START_SHARE}",
+    "LineCompletion.redraw = False",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,11 +107,15 @@ def bits_per_byte(nats_per_token: float, *, num_tokens: int, num_bytes: int) -> 
 
 def _count(*, model_dir: str, data_dir: str, task: str, split: str, max_examples: int) -> list[int]:
     """Counts the target tokens of each id; loads TensorFlow and takes up the model's gin."""
+    import gin
+
     from code_t5.data import tasks
     from code_t5.training import targets
 
     tasks.register_tasks(data_dir)
     operative_config.parse(pathlib.Path(model_dir))
+    with gin.unlock_config():
+        gin.parse_config(_GIN_PARAMS)
     counts = targets.target_counts(
         task,
         split=split,
@@ -144,6 +155,7 @@ def count_targets(
         "version": _FORMAT_VERSION,
         "dataset": dataset.read_manifest()["fingerprint"],
         "vocabulary": dataset.read_manifest()["vocabulary_fingerprint"],
+        "gin_params": list(_GIN_PARAMS),
         "configuration": fingerprints.hash_file(model_dir / operative_config.FILE_NAME),
         **{"task": task, "split": split, "max_examples": max_examples},
     }
@@ -239,6 +251,7 @@ def measure_losses(
         num_batches=num_batches,
         batch_size=_BATCH_SIZE,
         steps=steps,
+        gin_params=_GIN_PARAMS,
     )
     launch.run_trainer(config, name="evaluate", description="loss", num_steps=num_batches)
     return {step: _loss(model_dir, task=task, split=split, step=step, of=found) for step in steps}

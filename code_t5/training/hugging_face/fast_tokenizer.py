@@ -12,16 +12,20 @@ ids are compared on *proof texts*, and a tokenizer that differs is not written.
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from code_t5 import vocabulary_escapes
-from code_t5.encoding import piece_model
+from code_t5.encoding import byte_bpe_model, piece_model
 from code_t5.token_cache.tokenizing import hostile_texts
 
-_SPACE = vocabulary_escapes.SPACE_MARK
 _SPECIAL = ("<pad>", "</s>", "<unk>")
-_FIXED = ("\n", vocabulary_escapes.ESCAPED_ESCAPE_MARK, vocabulary_escapes.ESCAPED_SPACE_MARK)
+_BLANKS = (" ", "\t")
+# Escapes, and what of a text they stand for: here texts are not escaped.
+_UNESCAPED = {
+    vocabulary_escapes.ESCAPED_ESCAPE_MARK: vocabulary_escapes.ESCAPE_MARK,
+    vocabulary_escapes.ESCAPED_SPACE_MARK: vocabulary_escapes.SPACE_MARK,
+}
 _CODE = (
     "def main(argv):\n    return {key: value for key, value in argv.items()}  # </s>\n",
     "class A:\r\n\tx = [1, 2.5e-3, 0xFF]\n\n\n        y = '<extra_id_0>' if x else None\n",
@@ -30,13 +34,18 @@ _CODE = (
 )
 
 
-def _is_fixed(piece: str) -> bool:
-    letters = set(piece)
-    is_run = letters == {"\t"} or (letters == {_SPACE} and len(piece) > 1)
-    return piece in _FIXED or is_run
+def _text_of(piece: str) -> str:
+    """Returns the text that a piece stands for."""
+    return _UNESCAPED.get(piece) or piece.replace(vocabulary_escapes.SPACE_MARK, " ")
 
 
-def _merges(scores: dict[str, float]) -> list[tuple[str, str]]:
+def _is_fixed(text: str) -> bool:
+    letters = set(text)
+    is_run = letters == {"\t"} or (letters == {" "} and len(text) > 1)
+    return is_run or text == "\n" or text in _UNESCAPED.values()
+
+
+def _merges(scores: Mapping[str, float]) -> list[tuple[str, str]]:
     """Returns the pairs that make pieces, those of the best score first."""
     found = []
     for piece, score in scores.items():
@@ -46,6 +55,44 @@ def _merges(scores: dict[str, float]) -> list[tuple[str, str]]:
     # Stable: pairs of one piece stay in the order of their cuts.
     found.sort(key=lambda entry: -entry[0])
     return [(left, right) for _, left, right in found]
+
+
+def _run_merges(blank: str, *, longest: int) -> list[tuple[str, str]]:
+    """Returns the pairs by which a run of one character becomes one piece, whatever its length.
+
+    Halves are joined first, so that a run of 13 becomes 8, 4 and 1; then each rest to what stands
+    before it, the longest rests first.
+
+    >>> _run_merges("-", longest=3)
+    [('-', '-'), ('--', '-')]
+    """
+    powers = [1 << bit for bit in range(longest.bit_length())]
+    found = [(half, half) for half in powers if 2 * half <= longest]
+    for rest in reversed(powers):
+        starts = range(2 * rest, longest - rest + 1, 2 * rest)
+        found += [(start, rest) for start in starts if start + rest <= longest]
+    return [(blank * left, blank * right) for left, right in dict.fromkeys(found)]
+
+
+def _byte_pair_model(pieces: Sequence[str], scores: Mapping[str, float]) -> Any:
+    """Returns the model of `tokenizers`.
+
+    Args:
+      pieces: Texts by id.
+      scores: Of the pieces that are merged.
+    """
+    from tokenizers import models
+
+    merges = _merges(scores)
+    for blank in _BLANKS:
+        longest = max((len(piece) for piece in pieces if set(piece) == {blank}), default=0)
+        merges += _run_merges(blank, longest=longest)
+    return models.BPE(
+        vocab={piece: token_id for token_id, piece in enumerate(pieces)},
+        merges=merges,
+        unk_token="<unk>",
+        byte_fallback=True,
+    )
 
 
 def build_fast_tokenizer(model: piece_model.PieceModel, *, add_eos: bool) -> Any:
@@ -60,53 +107,46 @@ def build_fast_tokenizer(model: piece_model.PieceModel, *, add_eos: bool) -> Any
     """
     import sentencepiece
     import tokenizers
-    from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
+    from tokenizers import decoders, pre_tokenizers
 
     processor = sentencepiece.SentencePieceProcessor(model_proto=model.model_bytes)
-    pieces = [processor.id_to_piece(token_id) for token_id in range(model.num_pieces)]
-    normal = {
-        piece: processor.get_score(token_id)
-        for token_id, piece in enumerate(pieces)
-        if token_id >= len(_SPECIAL) and not processor.is_byte(token_id) and not _is_fixed(piece)
+    ids = range(model.num_pieces)
+    pieces = [_text_of(processor.id_to_piece(token_id)) for token_id in ids]
+    kept = [token_id for token_id in ids[len(_SPECIAL) :] if not processor.is_byte(token_id)]
+    fixed = {pieces[token_id] for token_id in kept if _is_fixed(pieces[token_id])}
+    scores = {
+        pieces[token_id]: processor.get_score(token_id)
+        for token_id in kept
+        if pieces[token_id] not in fixed
     }
-    tokenizer = tokenizers.Tokenizer(
-        models.BPE(
-            vocab={piece: token_id for token_id, piece in enumerate(pieces)},
-            merges=_merges(normal),
-            unk_token="<unk>",
-            byte_fallback=True,
-            # A fixed piece is one, though nothing merges to it.
-            ignore_merges=True,
-        )
-    )
-    steps = (*vocabulary_escapes.ESCAPE_STEPS, (" ", _SPACE))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Replace(*step) for step in steps])
-    fixed = sorted(filter(_is_fixed, pieces), key=len, reverse=True)
+    tokenizer = tokenizers.Tokenizer(_byte_pair_model(pieces, scores))
     # SentencePiece takes the longest at each place; so does an alternation with the longest first.
-    pattern = tokenizers.Regex("|".join(map(_quoted, fixed)))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(pattern, "isolated")
-    back = [(_SPACE, " "), *vocabulary_escapes.UNESCAPE_STEPS]
-    tokenizer.decoder = decoders.Sequence(
-        [
-            decoders.ByteFallback(),
-            decoders.Fuse(),
-            *(decoders.Replace(*step) for step in back),
-        ]
-    )
-    tokenizer.add_special_tokens(
-        [tokenizers.AddedToken(name, normalized=False, special=True) for name in _SPECIAL]
-    )
-    names = [f"<extra_id_{number}>" for number in reversed(range(piece_model.EXTRA_IDS))]
+    pattern = "|".join(map(_quoted, sorted(fixed, key=len, reverse=True)))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(tokenizers.Regex(pattern), "isolated")
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    names = [*_SPECIAL, *byte_bpe_model.sentinel_names()]
     tokenizer.add_special_tokens(
         [tokenizers.AddedToken(name, normalized=False, special=True) for name in names]
     )
     if add_eos:
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single="$A </s>",
-            pair="$A </s> $B </s>",
-            special_tokens=[("</s>", piece_model.EOS_ID)],
-        )
+        end_with_eos(tokenizer)
     return tokenizer
+
+
+def end_with_eos(tokenizer: Any) -> None:
+    """Has a tokenizer end what it encodes with the end of text.
+
+    Args:
+      tokenizer: A `tokenizers.Tokenizer`.
+    """
+    from tokenizers import processors
+
+    end = _SPECIAL[piece_model.EOS_ID]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"$A {end}",
+        pair=f"$A {end} $B {end}",
+        special_tokens=[(end, piece_model.EOS_ID)],
+    )
 
 
 def _quoted(piece: str) -> str:
@@ -122,8 +162,8 @@ def find_difference(tokenizer: Any, model: piece_model.PieceModel) -> str | None
       model: The vocabulary's.
     """
     tokenizer.encode_special_tokens = True
-    texts = itertools.chain(_CODE, hostile_texts.hostile_texts(_SPECIAL))
-    for text in texts:
+    hostile = (text.decode("utf-8") for text in hostile_texts.hostile_texts(_SPECIAL))
+    for text in (*_CODE, *hostile):
         if tokenizer.encode(text, add_special_tokens=False).ids != model.encode(text):
             return text
     return None

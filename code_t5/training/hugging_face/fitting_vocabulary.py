@@ -20,7 +20,7 @@ from code_t5.training.hugging_face.gin_settings import GinSettings
 _PROBES = (
     "def main(argv):\n    return {key: value for key, value in argv.items()}\n",
     "if x_1 != 0x2A and not y:\n\tprint(f'{x}: {y!r}', end=\"\")\n",
-    "class A:\n        '''</s> <extra_id_0> <pad>'''\n",
+    "class A:\n        '''What it is for.'''\n",
     "a  b   c\t\td\r\n  # \u00e9\u4e2d\U0001f600 100%",
 )
 _TOKENIZER_NAMES = ("tokenizer.json", "spiece.model", "tokenizer_config.json")

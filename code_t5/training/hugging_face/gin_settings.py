@@ -52,15 +52,15 @@ class GinSettings:
         self.path = path
         self._bindings = bindings
 
-    def get(self, name: str, argument: str, *, scope: str = "", default: Any = None) -> Any:
-        """Returns the value of an argument, macros put in.
+    def get(self, parameter: str, *, scope: str = "", default: Any = None) -> Any:
+        """Returns the value of a parameter, macros put in.
 
         Args:
-          name: Of the class or function, without its module.
-          argument: The argument's name.
+          parameter: `Name.argument`, the class or function without its module.
           scope: Where it is called; what is bound without a scope counts there too.
           default: Where the file does not say.
         """
+        name, _, argument = parameter.rpartition(".")
         for place in dict.fromkeys([scope, ""]):
             if (place, name, argument) in self._bindings:
                 return self._resolve(self._bindings[place, name, argument], depth=0)
@@ -125,8 +125,6 @@ def read_settings(path: str | os.PathLike[str]) -> GinSettings:
       InputError: There is no such file.
       ArtifactError: It is no gin file.
     """
-    from gin import config_parser
-
     source = pathlib.Path(path)
     try:
         with open(source, "rb") as file:
@@ -136,17 +134,28 @@ def read_settings(path: str | os.PathLike[str]) -> GinSettings:
             f"cannot read {source}: {error.strerror}; wanted the configuration of a trained model; "
             "name a directory that the trainer has trained in"
         ) from error
-    bindings: dict[tuple[str, str, str], Any] = {}
+    if len(data) > _MAX_BYTES:
+        raise _no_gin_file(source, f"it has more than {_MAX_BYTES} bytes")
     try:
-        if len(data) > _MAX_BYTES:
-            raise ValueError(f"it has more than {_MAX_BYTES} bytes")
-        for found in config_parser.ConfigParser(data.decode("utf-8"), _delegate()):
-            if isinstance(found, config_parser.BindingStatement):
-                name = found.selector.split(".")[-1]
-                bindings[found.scope or "", name, found.arg_name or ""] = found.value
+        bindings = _parse(data.decode("utf-8"))
     except (SyntaxError, ValueError, tokenize.TokenError, RecursionError, MemoryError) as error:
-        raise errors.ArtifactError(
-            f"{source} is no gin file: {library_errors.one_line(error)}; wanted the configuration "
-            "that the trainer wrote; put it back, or train again"
-        ) from error
+        raise _no_gin_file(source, library_errors.one_line(error)) from error
     return GinSettings(bindings, path=source)
+
+
+def _parse(text: str) -> dict[tuple[str, str, str], Any]:
+    from gin import config_parser
+
+    bindings: dict[tuple[str, str, str], Any] = {}
+    for found in config_parser.ConfigParser(text, _delegate()):
+        if isinstance(found, config_parser.BindingStatement):
+            name = found.selector.split(".")[-1]
+            bindings[found.scope or "", name, found.arg_name or ""] = found.value
+    return bindings
+
+
+def _no_gin_file(source: pathlib.Path, why: str) -> errors.ArtifactError:
+    return errors.ArtifactError(
+        f"{source} is no gin file: {why}; wanted the configuration that the trainer wrote; put it "
+        "back, or train again"
+    )

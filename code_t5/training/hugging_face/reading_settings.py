@@ -89,7 +89,7 @@ class _Reader:
           InputError: It is none, or differs.
         """
         found = {
-            scope: self._settings.get(name, argument, scope=scope, default=default)
+            scope: self._settings.get(f"{name}.{argument}", scope=scope, default=default)
             for scope in (ENCODER, DECODER)
         }
         first = found[ENCODER]
@@ -122,7 +122,7 @@ class _Reader:
             for argument, wanted in wanted_values.items():
                 for scope in (ENCODER, DECODER):
                     default = defaults.get(argument, wanted)
-                    found = settings.get(name, argument, scope=scope, default=default)
+                    found = settings.get(f"{name}.{argument}", scope=scope, default=default)
                     if found != wanted and (found or wanted):
                         raise _refuse(
                             settings,
@@ -137,12 +137,12 @@ class _Reader:
           InputError: It is another kind of model.
         """
         settings = self._settings
-        model_type = settings.get("run", "model_type", default="bitransformer")
+        model_type = settings.get("run.model_type", default="bitransformer")
         if model_type != "bitransformer":
             raise _refuse(
                 settings, found=f"utils.run.model_type = {model_type!r}", wanted="'bitransformer'"
             )
-        if settings.get("Bitransformer", "shared_embedding", default=True) is not True:
+        if settings.get("Bitransformer.shared_embedding", default=True) is not True:
             raise _refuse(settings, found="Bitransformer.shared_embedding = False", wanted="True")
 
     def check_attention(self) -> None:
@@ -153,7 +153,7 @@ class _Reader:
         """
         settings = self._settings
         for scope in (ENCODER, DECODER):
-            kind = settings.get(SELF_ATTENTION, "relative_attention_type", scope=scope)
+            kind = settings.get(f"{SELF_ATTENTION}.relative_attention_type", scope=scope)
             if kind != "bias_shared":
                 raise _refuse(
                     settings,
@@ -161,15 +161,15 @@ class _Reader:
                     wanted="'bias_shared'",
                 )
         for argument in _COMMON_ARGUMENTS:
-            given = settings.get(CROSS_ATTENTION, argument, scope=DECODER)
-            wanted = settings.get(SELF_ATTENTION, argument, scope=DECODER)
+            given = settings.get(f"{CROSS_ATTENTION}.{argument}", scope=DECODER)
+            wanted = settings.get(f"{SELF_ATTENTION}.{argument}", scope=DECODER)
             if given is not None and given != wanted:
                 raise _refuse(
                     settings,
                     found=f"{CROSS_ATTENTION}.{argument} = {given!r}",
                     wanted=f"that of {SELF_ATTENTION}, {wanted!r}",
                 )
-        kind = settings.get(CROSS_ATTENTION, "relative_attention_type", scope=DECODER)
+        kind = settings.get(f"{CROSS_ATTENTION}.relative_attention_type", scope=DECODER)
         if kind is not None:
             raise _refuse(
                 settings,
@@ -187,14 +187,14 @@ class _Reader:
           InputError: Its layers are others than T5's.
         """
         settings = self._settings
-        layers = _layers(settings.get("make_layer_stack", "layers", scope=scope, default=None))
+        layers = _layers(settings.get("make_layer_stack.layers", scope=scope, default=None))
         if tuple(layer.kind for layer in layers) != LAYERS[scope]:
             raise _refuse(
                 settings,
                 found=f"{scope}/make_layer_stack.layers = {[layer.kind for layer in layers]}",
                 wanted=f"{list(LAYERS[scope])}",
             )
-        num_blocks = settings.get("make_layer_stack", "num_layers", scope=scope, default=6)
+        num_blocks = settings.get("make_layer_stack.num_layers", scope=scope, default=6)
         if not isinstance(num_blocks, int) or not 1 <= num_blocks <= _MAX_LAYERS:
             raise _refuse(
                 settings,
@@ -203,7 +203,7 @@ class _Reader:
             )
         norm_name, final_norm_name = self._norm_names(scope)
         return Stack(
-            scope=str(settings.get("make_bitransformer", f"{scope}_name", default=scope)),
+            scope=str(settings.get(f"make_bitransformer.{scope}_name", default=scope)),
             num_blocks=num_blocks,
             layers=layers,
             norm_name=norm_name,
@@ -217,12 +217,12 @@ class _Reader:
           InputError: Something else is done around the layers.
         """
         settings = self._settings
-        if settings.get("LayerStack", "norm_epsilon", scope=scope) is not None:
+        if settings.get("LayerStack.norm_epsilon", scope=scope) is not None:
             # How mesh-tensorflow made its stacks at first.
             return "layer_norm", "final_layer_norm"
         found = {}
         for place in ("initial", "per_layer", "final"):
-            listed = settings.get("LayerStack", f"sublayers_{place}", scope=scope)
+            listed = settings.get(f"LayerStack.sublayers_{place}", scope=scope)
             names = [_name_of(part) for part in listed] if isinstance(listed, (list, tuple)) else []
             found[place] = [name for name in names if name not in _TRAINING_SUBLAYERS]
             if listed is None:
@@ -245,7 +245,7 @@ class _Reader:
           InputError: It has none for them.
         """
         found = [
-            self._settings.get(FEED_FORWARD, "activation", scope=scope, default="relu")
+            self._settings.get(f"{FEED_FORWARD}.activation", scope=scope, default="relu")
             for scope in (ENCODER, DECODER)
         ]
         given = found[0] if isinstance(found[0], (list, tuple)) else [found[0]]
@@ -296,12 +296,12 @@ def read_architecture(settings: GinSettings) -> Architecture:
     d_model = reader.number("Unitransformer", "d_model", default=1024)
     d_kv = reader.number(SELF_ATTENTION, "key_value_size", default=128)
     folds_scale = settings.get(
-        SELF_ATTENTION, "fold_scaling_into_initializer", scope=DECODER, default=True
+        f"{SELF_ATTENTION}.fold_scaling_into_initializer", scope=DECODER, default=True
     )
     scales_embedding = settings.get(
-        "VocabEmbedding", "scale_variable_like_classifier_weights", default=False
+        "VocabEmbedding.scale_variable_like_classifier_weights", default=False
     )
-    epsilon = settings.get("LayerStack", "norm_epsilon", scope=DECODER)
+    epsilon = settings.get("LayerStack.norm_epsilon", scope=DECODER)
     rate = settings.macro("dropout_rate", default=None)
     return Architecture(
         encoder=reader.stack(ENCODER),
@@ -313,7 +313,7 @@ def read_architecture(settings: GinSettings) -> Architecture:
         num_buckets=reader.number(SELF_ATTENTION, "relative_attention_num_buckets", default=32),
         feed_forward=reader.feed_forward(),
         is_tied=bool(
-            settings.get("Unitransformer", "shared_embedding_and_softmax_weights", scope=DECODER)
+            settings.get("Unitransformer.shared_embedding_and_softmax_weights", scope=DECODER)
         ),
         dropout_rate=float(rate) if isinstance(rate, (int, float)) else 0.0,
         norm_epsilon=float(epsilon)

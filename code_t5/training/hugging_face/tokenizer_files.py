@@ -1,12 +1,12 @@
 """Writes the files by which `transformers` turns text into the ids of a vocabulary of code_t5.
 
-A byte-level BPE vocabulary becomes a `PreTrainedTokenizerFast`, with the same ids for every text. A
-SentencePiece vocabulary becomes a `T5Tokenizer` (the slow one, `use_fast=False`), with the same ids
-for every text without the two characters that code_t5 escapes (U+0010 and U+2581); for others
-give it `code_t5.vocabulary_escapes.escape(text)`. That class also strips what it decodes: to get
-texts back unchanged, decode with `code_t5.encoding.token_model.load_token_model`.
+Of either kind of vocabulary there is a `tokenizer.json`, which `transformers.AutoTokenizer` loads:
+the same ids for every text, and every text comes back unchanged. A SentencePiece vocabulary becomes
+`spiece.model` too, for the slow `T5Tokenizer`. That one gives the same ids for every text without
+the two characters that code_t5 escapes (U+0010 and U+2581), for others if it is given
+`code_t5.vocabulary_escapes.escape(text)`; and it strips what it decodes.
 
-Both take special tokens that a text spells, `</s>` or `<extra_id_0>`, for what they are in source
+All take special tokens that a text spells, `</s>` or `<extra_id_0>`, for what they are in source
 code: text.
 """
 
@@ -17,8 +17,11 @@ import pathlib
 import shutil
 from typing import Any
 
+from absl import logging
+
 from code_t5.encoding import byte_bpe_model, piece_model, token_model
 from code_t5.storage import manifest
+from code_t5.training.hugging_face import fast_tokenizer
 
 TOKENIZER_CONFIG_NAME = "tokenizer_config.json"
 SPECIAL_TOKENS_NAME = "special_tokens_map.json"
@@ -64,7 +67,6 @@ def write_tokenizer(folder: pathlib.Path, *, kind: str, add_eos: bool, max_token
       add_eos: Whether inputs end with the end of text.
       max_tokens: Most tokens of inputs.
     """
-    source = folder / VOCABULARY_FOLDER / _MODEL_NAMES[kind]
     config: dict[str, Any] = {
         **_SPECIAL_TOKENS,
         "additional_special_tokens": sentinel_names(),
@@ -72,37 +74,55 @@ def write_tokenizer(folder: pathlib.Path, *, kind: str, add_eos: bool, max_token
         "model_max_length": max_tokens,
         "split_special_tokens": True,
     }
+    vocabulary_dir = folder / VOCABULARY_FOLDER
     if kind == token_model.BYTE_BPE:
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
-        _write_fast(source, folder / byte_bpe_model.MODEL_NAME, add_eos=add_eos)
+        tokenizer = _byte_bpe_tokenizer(vocabulary_dir, add_eos=add_eos)
     else:
         # legacy: SentencePiece gets the text as it is.
         config.update(tokenizer_class="T5Tokenizer", extra_ids=piece_model.EXTRA_IDS, legacy=True)
-        config.update(add_prefix_space=False, sp_model_kwargs={})
-        shutil.copyfile(source, folder / SENTENCEPIECE_NAME)
+        shutil.copyfile(vocabulary_dir / piece_model.MODEL_NAME, folder / SENTENCEPIECE_NAME)
+        tokenizer = _sentencepiece_tokenizer(vocabulary_dir, add_eos=add_eos)
+    if tokenizer is not None:
+        text = tokenizer.to_str(pretty=True)
+        (folder / byte_bpe_model.MODEL_NAME).write_text(text, encoding="utf-8")
     write_json(folder / TOKENIZER_CONFIG_NAME, config)
     special = {**_SPECIAL_TOKENS, "additional_special_tokens": sentinel_names()}
     write_json(folder / SPECIAL_TOKENS_NAME, special)
 
 
+def _byte_bpe_tokenizer(vocabulary_dir: pathlib.Path, *, add_eos: bool) -> Any:
+    """Returns the tokenizer of `tokenizers` that the vocabulary is."""
+    import tokenizers
+
+    path = vocabulary_dir / byte_bpe_model.MODEL_NAME
+    tokenizer = tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    if add_eos:
+        fast_tokenizer.end_with_eos(tokenizer)
+    return tokenizer
+
+
+def _sentencepiece_tokenizer(vocabulary_dir: pathlib.Path, *, add_eos: bool) -> Any:
+    """Returns a tokenizer of `tokenizers` that gives a vocabulary's ids; None if there is none."""
+    model = piece_model.load_piece_model(vocabulary_dir)
+    model_type = piece_model.read_vocabulary_manifest(vocabulary_dir).get("model_type")
+    difference: str | None = f"its model is of the type {model_type}"
+    if model_type == "bpe":
+        tokenizer = fast_tokenizer.build_fast_tokenizer(model, add_eos=add_eos)
+        difference = fast_tokenizer.find_difference(tokenizer, model)
+        if difference is None:
+            return tokenizer
+    logging.warning(
+        "The vocabulary has no fast tokenizer that gives the same ids (%s): load the export's with "
+        "transformers.T5Tokenizer",
+        ascii(difference)[:100],
+    )
+    return None
+
+
 def sentinel_names() -> list[str]:
     """Returns the names of the sentinels, `<extra_id_0>` first."""
     return [f"<extra_id_{number}>" for number in range(piece_model.EXTRA_IDS)]
-
-
-def _write_fast(source: pathlib.Path, target: pathlib.Path, *, add_eos: bool) -> None:
-    """Writes a tokenizer of `tokenizers` that ends what it encodes as the Task does."""
-    import tokenizers
-
-    tokenizer = tokenizers.Tokenizer.from_str(source.read_text(encoding="utf-8"))
-    if add_eos:
-        end = _SPECIAL_TOKENS["eos_token"]
-        tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
-            single=f"$A {end}",
-            pair=f"$A {end} $B {end}",
-            special_tokens=[(end, piece_model.EOS_ID)],
-        )
-    target.write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
 
 
 def write_json(path: pathlib.Path, fields: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ def read_task(settings: GinSettings) -> TrainedTask:
       InputError: It names no Task, or no lengths.
     """
     name = settings.macro("MIXTURE_NAME")
-    lengths = settings.get("run", "sequence_length")
+    lengths = settings.get("run.sequence_length")
     is_usable = isinstance(lengths, dict) and all(
         isinstance(lengths.get(key), int) and 0 < lengths[key] < 1 << 24 for key in FEATURES
     )
@@ -73,7 +73,7 @@ def _objective(name: str, settings: GinSettings) -> str | None:
     for objective in sorted(objectives.OBJECTIVES, key=len, reverse=True):
         if name.endswith(f"_{objective}"):
             return objective
-    bound = settings.get("unsupervised", "preprocessors", default=[])
+    bound = settings.get("unsupervised.preprocessors", default=[])
     listed = bound if isinstance(bound, (list, tuple)) else []
     names = [part.name for part in listed if isinstance(part, Reference)]
     return names[0] if len(names) == 1 and names[0] in objectives.OBJECTIVES else None
@@ -119,10 +119,10 @@ def _find(
         if not name.endswith(suffix) or depth > _MAX_DEPTH:
             continue
         base = name[: len(name) - len(suffix)]
-        cache_dir = settings.get("token_cache", "cache_dir", scope=base)
+        cache_dir = settings.get("token_cache.cache_dir", scope=base)
         if isinstance(cache_dir, str):
             return _cached_vocabulary(cache_dir)
-        members = settings.get("mixture", "members", scope=base)
+        members = settings.get("mixture.members", scope=base)
         # seqio mixes only what has one vocabulary.
         for member in members if isinstance(members, (list, tuple, dict)) else []:
             place = _find(f"{member}{suffix}", settings=settings, table=table, depth=depth + 1)

@@ -128,7 +128,8 @@ class _Running:
             file.seek(0)
             self.process = subprocess.Popen(
                 [sys.executable, "-s", "-B", "-X", "utf8", "-c", _PROGRAM]
-                + [str(file.fileno()), str(_ROOT)],
+                # The folder is for whoever looks at a list of processes.
+                + [str(file.fileno()), str(_ROOT), self.place],
                 stdin=subprocess.DEVNULL,
                 stdout=output_start,
                 stderr=output_start,

@@ -16,7 +16,7 @@ Import this module only in a trainer's process: it registers with gin and import
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import gin
@@ -28,6 +28,7 @@ from mesh_tensorflow.transformer import transformer
 from code_t5 import errors
 from code_t5.data import trainer_errors
 from code_t5.training.saved_model import choosing, task_facts
+from code_t5.training.saved_model.choosing import Progress
 from code_t5.training.saved_model.step_decoder import StepDecoder, on_one_device
 
 # Collections of the graph that hold what is cut out of it for the export.
@@ -62,24 +63,23 @@ def _recorded(tensor: mtf.Tensor, collection: str) -> mtf.Tensor:
 
 
 class _Ids(NamedTuple):
-    """What is known of each id: bool [vocabulary size, padded].
+    """What is known of the ids.
 
     Attributes:
-      is_allowed: Whether it may be chosen.
-      is_end: Whether it ends a candidate.
+      allowed: bool [vocabulary size, padded], which may be chosen.
+      ends: int64 [number of them], which end a candidate.
     """
 
-    is_allowed: np.ndarray
-    is_end: np.ndarray
+    allowed: np.ndarray
+    ends: np.ndarray
 
 
 def _ids(name: str, *, size: int, stop_at_newline: bool) -> _Ids:
     vocabulary = task_facts.inputs_feature(name).vocabulary
     # Padding is no token, and the weights of the ids above the vocabulary were never trained.
-    is_allowed = np.arange(size) < vocabulary.vocab_size
-    is_allowed[vocabulary.pad_id] = False
-    is_end = np.isin(np.arange(size), task_facts.end_ids(name, stop_at_newline=stop_at_newline))
-    return _Ids(is_allowed, is_end)
+    allowed = np.arange(size) < vocabulary.vocab_size
+    allowed[vocabulary.pad_id] = False
+    return _Ids(allowed, task_facts.end_ids(name, stop_at_newline=stop_at_newline))
 
 
 def _check(model: Any, settings: DecodingSettings) -> None:
@@ -101,18 +101,27 @@ def _check(model: Any, settings: DecodingSettings) -> None:
         )
 
 
-def _chooser(settings: DecodingSettings, *, allowed: np.ndarray) -> Callable[..., choosing.Chosen]:
-    """Returns what decides on a step."""
+def _is_search(settings: DecodingSettings) -> bool:
+    return not settings.temperature and settings.num_candidates > 1
+
+
+def _one_step(
+    logits: tf.Tensor, *values: tf.Tensor, settings: DecodingSettings, ids: _Ids
+) -> list[tf.Tensor]:
+    """Returns what is known after a step, its position left out, and after a search the parents."""
+    now = Progress(*values)
+    if _is_search(settings):
+        step = choosing.choose_beams(logits, scores=now.scores, allowed=ids.allowed, ends=ids.ends)
+        return [*choosing.after_search(now, step)[1:], step.alive.parents]
+    known = {"scores": now.scores, "finished": now.finished, "allowed": ids.allowed}
     if settings.temperature:
-        return functools.partial(
-            choosing.choose_drawn,
-            allowed=allowed,
-            temperature=settings.temperature,
-            top_k=settings.top_k,
+        chosen = choosing.choose_drawn(
+            logits, **known, temperature=settings.temperature, top_k=settings.top_k
         )
-    if settings.num_candidates > 1:
-        return functools.partial(choosing.choose_beams, allowed=allowed)
-    return functools.partial(choosing.choose_likeliest, allowed=allowed)
+    else:
+        chosen = choosing.choose_likeliest(logits, **known)
+    is_end = np.isin(np.arange(len(ids.allowed)), ids.ends)
+    return list(choosing.after_choice(now, chosen, is_end=is_end)[1:])
 
 
 def _reordered(state: mtf.Tensor, parents: mtf.Tensor) -> mtf.Tensor:
@@ -128,104 +137,70 @@ def _reordered(state: mtf.Tensor, parents: mtf.Tensor) -> mtf.Tensor:
     return on_one_device(gather, tensors=[state, parents])
 
 
-class _Progress(NamedTuple):
-    """What the loop carries from step to step, apart from the decoder's states.
-
-    Attributes:
-      position: int32 [], tokens decoded so far.
-      tokens: int32 [batch, beam], the last ones.
-      ids: int32 [batch, beam, length], all so far, then padding.
-      scores: float32 [batch, beam].
-      finished: bool [batch, beam].
-    """
-
-    position: mtf.Tensor
-    tokens: mtf.Tensor
-    ids: mtf.Tensor
-    scores: mtf.Tensor
-    finished: mtf.Tensor
-
-
-def _start(
-    inputs: mtf.Tensor, *, beam_dim: mtf.Dimension, length_dim: mtf.Dimension, is_search: bool
-) -> _Progress:
+def _start(prompts: mtf.Tensor, settings: DecodingSettings) -> Progress:
     """Returns what the loop begins with; rows of `NO_PROMPT` are finished."""
-    mesh, (batch_dim, input_dim) = inputs.mesh, inputs.shape.dims
-    beams = mtf.Shape([batch_dim, beam_dim])
-    tokens = mtf.zeros(mesh, beams, dtype=tf.int32)
-    ids = mtf.zeros(mesh, mtf.Shape([batch_dim, beam_dim, length_dim]), dtype=tf.int32)
-    lowest = mtf.reduce_min(inputs, reduced_dim=input_dim)
-    finished = mtf.less(mtf.broadcast(lowest, beams), 0)
-    scores = mtf.zeros(mesh, beams, dtype=tf.float32)
-    if is_search:
-        first = choosing.first_scores(batch_dim.size, beam_dim.size)
-        scores = mtf.import_tf_tensor(mesh, tf.constant(first), beams)
-    return _Progress(mtf.constant(mesh, 0, dtype=tf.int32), tokens, ids, scores, finished)
+    batch_dim = prompts.shape.dims[0]
+    num_beams = settings.num_candidates
+    dims = [
+        batch_dim,
+        mtf.Dimension("beam", num_beams),
+        mtf.Dimension("length", settings.max_new_tokens),
+    ]
+    shapes = {0: mtf.Shape([]), 2: mtf.Shape(dims[:2]), 3: mtf.Shape(dims)}
+
+    def make(rows: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        is_none = tf.reduce_any(rows < 0, axis=-1, keepdims=True)
+        made = choosing.start(
+            batch_dim.size,
+            num_beams=num_beams,
+            length=settings.max_new_tokens,
+            is_search=_is_search(settings),
+            finished=tf.tile(is_none, [1, num_beams]),
+        )
+        return tuple(made[1:])
+
+    kinds = [(2, tf.int32), (3, tf.int32), (2, tf.float32), (2, tf.bool), (3, tf.int32)]
+    kinds.append((2, tf.float32))
+    made = on_one_device(
+        make,
+        tensors=[prompts],
+        shapes=[shapes[rank] for rank, _ in kinds],
+        dtypes=[dtype for _, dtype in kinds],
+    )
+    return Progress(mtf.constant(prompts.mesh, 0, dtype=tf.int32), *made)
 
 
 def _decoded(
-    decoder: StepDecoder,
-    *,
-    start: _Progress,
-    choose: Callable[..., choosing.Chosen],
-    is_end: np.ndarray,
-    is_search: bool,
-) -> _Progress:
+    decoder: StepDecoder, *, start: Progress, settings: DecodingSettings, ids: _Ids
+) -> Progress:
     """Decodes step by step until all is finished or full."""
-    length = start.ids.shape.dims[-1].size
-
-    def update(logits: tf.Tensor, *values: tf.Tensor) -> list[tf.Tensor]:
-        now = _Progress(*values)
-        chosen = choose(logits, scores=now.scores, finished=now.finished)
-        ids, finished = now.ids, now.finished
-        if chosen.parents is not None:
-            ids = tf.gather(ids, chosen.parents, batch_dims=1)
-            finished = tf.gather(finished, chosen.parents, batch_dims=1)
-        ids += chosen.tokens[..., None] * tf.one_hot(now.position, length, dtype=tf.int32)
-        finished |= tf.gather(tf.constant(is_end), chosen.tokens)
-        found = [chosen.tokens, ids, chosen.scores, finished]
-        return found + ([] if chosen.parents is None else [chosen.parents])
+    update = functools.partial(_one_step, settings=settings, ids=ids)
 
     def body(*values: mtf.Tensor) -> list[mtf.Tensor]:
-        now = _Progress(*values[: len(start)])
+        now = Progress(*values[: len(start)])
         logits, states = decoder.step(now.position, tokens=now.tokens, states=values[len(start) :])
-        outputs = [*now[1:], now.tokens] if is_search else [*now[1:]]
+        outputs = [*now[1:], now.tokens] if _is_search(settings) else [*now[1:]]
         found = on_one_device(
             update,
             tensors=[logits, *now],
             shapes=[tensor.shape for tensor in outputs],
             dtypes=[tensor.dtype for tensor in outputs],
         )
-        if is_search:
+        if _is_search(settings):
             states = [_reordered(state, found[-1]) for state in states]
         return [now.position + 1, *found[: len(start) - 1], *states]
 
-    def goes_on(position: mtf.Tensor, *values: mtf.Tensor) -> mtf.Tensor:
-        finished = _Progress(position, *values[: len(start) - 1]).finished
+    def goes_on(*values: mtf.Tensor) -> mtf.Tensor:
+        now = Progress(*values[: len(start)])
         return on_one_device(
-            lambda step, done: tf.logical_and(step < length, ~tf.reduce_all(done)),
-            tensors=[position, finished],
+            lambda step, done: tf.logical_and(step < settings.max_new_tokens, ~tf.reduce_all(done)),
+            tensors=[now.position, now.finished],
             shapes=[mtf.Shape([])],
             dtypes=[tf.bool],
         )
 
     found = mtf.while_loop(goes_on, body, [*start, *decoder.first_states()])
-    return _Progress(*found[: len(start)])
-
-
-def _best_first(ids: mtf.Tensor, scores: mtf.Tensor) -> tuple[mtf.Tensor, mtf.Tensor]:
-    """Returns candidates and their scores in the order of the scores."""
-
-    def sort(ids: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        found = tf.math.top_k(scores, scores.shape[-1])
-        return tf.gather(ids, found.indices, batch_dims=1), found.values
-
-    return on_one_device(
-        sort,
-        tensors=[ids, scores],
-        shapes=[ids.shape, scores.shape],
-        dtypes=[ids.dtype, scores.dtype],
-    )
+    return Progress(*found[: len(start)])
 
 
 def _predicted(
@@ -237,8 +212,8 @@ def _predicted(
     ids: _Ids,
 ) -> tuple[mtf.Tensor, mtf.Tensor]:
     """Returns ids and scores of the candidates, best first."""
-    beam_dim = mtf.Dimension("beam", settings.num_candidates)
-    length_dim = mtf.Dimension("length", settings.max_new_tokens)
+    start = _start(prompts, settings)
+    _, beam_dim, length_dim = start.ids.shape.dims
     decoder = StepDecoder(
         model,
         inputs=mtf.maximum(prompts, 0),
@@ -246,17 +221,13 @@ def _predicted(
         beam_dim=beam_dim,
         length_dim=length_dim,
     )
-    is_search = not settings.temperature and settings.num_candidates > 1
-    found = _decoded(
-        decoder,
-        start=_start(prompts, beam_dim=beam_dim, length_dim=length_dim, is_search=is_search),
-        choose=_chooser(settings, allowed=ids.is_allowed),
-        is_end=ids.is_end,
-        is_search=is_search,
+    found = _decoded(decoder, start=start, settings=settings, ids=ids)
+    return on_one_device(
+        lambda *values: choosing.best_first(Progress(*values)),
+        tensors=list(found),
+        shapes=[found.ids.shape, found.scores.shape],
+        dtypes=[tf.int32, tf.float32],
     )
-    if settings.temperature:
-        return _best_first(found.ids, found.scores)
-    return found.ids, found.scores
 
 
 @gin.configurable(module="code_t5")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from code_t5.encoding import token_model
+from code_t5 import errors
+from code_t5.encoding import piece_model, token_model
 from code_t5.training.completing.decoding_options import Candidate
 from code_t5.training.completing.prompts import SPAN_CORRUPTION, Prompt, PromptEncoder
 from code_t5.training.saved_model import exported
@@ -15,6 +16,28 @@ from code_t5.training.saved_model.runner import Candidates, Runner
 
 _LINE_END = "\n"
 _PAD_ID = 0
+
+
+def _check_vocabulary(vocabulary_dir: pathlib.Path, info: exported.ModelInfo) -> None:
+    """Refuses a vocabulary that the model was not trained with, or that has no texts here.
+
+    Raises:
+      InputError: It is a tokenizer of Hugging Face.
+      VocabularyMismatchError: It is another one.
+    """
+    if info.vocabulary_kind not in token_model.KINDS:
+        raise errors.InputError(
+            f"the vocabulary of {vocabulary_dir.parent.parent} is of the kind "
+            f"{info.vocabulary_kind!r}; wanted one of {', '.join(token_model.KINDS)} to turn texts "
+            "into ids; give token ids instead"
+        )
+    found = piece_model.read_vocabulary_manifest(vocabulary_dir)["fingerprint"]
+    if found != info.vocabulary_fingerprint:
+        raise errors.VocabularyMismatchError(
+            f"the vocabulary {vocabulary_dir} has the fingerprint {found[:12]}; wanted "
+            f"{info.vocabulary_fingerprint[:12]}, which the model was trained with; export again: "
+            f"{exported.EXPORT_COMMAND}"
+        )
 
 
 class TextRunner:
@@ -33,12 +56,14 @@ class TextRunner:
           num_threads: As `Runner` takes it.
 
         Raises:
-          InputError: There is no such directory.
+          InputError: There is no such directory, or the vocabulary in it has no texts here.
           NotBuiltError: There is no vocabulary in it.
           ArtifactError: It is half-written, damaged, or no export of ours.
+          VocabularyMismatchError: The vocabulary in it is another one.
         """
         info = exported.read_info(pathlib.Path(version_dir))
         vocabulary_dir = pathlib.Path(version_dir, exported.VOCABULARY_FOLDER)
+        _check_vocabulary(vocabulary_dir, info)
         self.vocabulary = token_model.load_token_model(vocabulary_dir)
         self.runner = Runner(version_dir, num_threads=num_threads)
         self._encoder = PromptEncoder(

@@ -63,8 +63,8 @@ def error_response(
 def shown(value: object) -> str:
     """Returns a value out of a request for an error message: short, in one line.
 
-    >>> shown("a" * 100)[-4:]
-    "a..."
+    >>> shown("a" * 100)[-6:]
+    'aaa...'
     """
     text = repr(value[: _MAX_ECHO_CHARACTERS + 1] if isinstance(value, str) else value)
     text = text.encode("ascii", "backslashreplace").decode("ascii")

@@ -51,6 +51,8 @@ class SpeedHook(tf.estimator.SessionRunHook):
         self._step = 0
         # Where the time of the next line begins; None until a first step is done.
         self._since: tuple[int, float, DataCounts] | None = None
+        # When the last step was done: a checkpoint may follow before the end.
+        self._now = 0.0
 
     def begin(self) -> None:
         """Opens the event file, while the graph may still be changed."""
@@ -78,11 +80,11 @@ class SpeedHook(tf.estimator.SessionRunHook):
         """
         del run_context, run_values
         self._step += 1
-        now = self._clock()
+        self._now = now = self._clock()
         if self._since is None:
             self._since = (self._step, now, self._data.counts)
         elif self._step - self._since[0] >= _EVERY_STEPS or now - self._since[1] >= _EVERY_SECONDS:
-            self._report(now)
+            self._report(self._since)
 
     def end(self, session: tf.Session) -> None:
         """Reports of the last steps.
@@ -92,16 +94,14 @@ class SpeedHook(tf.estimator.SessionRunHook):
         """
         del session
         if self._since is not None and self._step > self._since[0]:
-            self._report(self._clock())
+            self._report(self._since)
         if self._writer is not None:
             self._writer.close()
 
-    def _report(self, now: float) -> None:
-        if self._since is None:
-            return
-        first, began, counts_before = self._since
-        self._since = (self._step, now, self._data.counts)
-        seconds = max(now - began, 1e-9)
+    def _report(self, since: tuple[int, float, DataCounts]) -> None:
+        first, began, counts_before = since
+        self._since = (self._step, self._now, self._data.counts)
+        seconds = max(self._now - began, 1e-9)
         counts = self._since[2].since(counts_before)
         values = {
             "steps_per_second": (self._step - first) / seconds,

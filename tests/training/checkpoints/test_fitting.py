@@ -21,7 +21,7 @@ def model(*, layers=2, width=8, d_ff=16, rows=128, slots=("vr", "vc"), stack="de
 
 
 def check(held, asked):
-    return fitting.check_fits(held, asked=asked, where="m (step 5)", what_to_do="name another")
+    return fitting.check_fits(held, asked=asked, prefix="m/model.ckpt-5", what_to_do="name another")
 
 
 def test_same_model_fits():
@@ -43,7 +43,7 @@ def test_refusal_names_what_differs_on_both_sides(changes, found, wanted):
     with pytest.raises(errors.InputError) as caught:
         check(model(), model(**changes))
     message = str(caught.value)
-    assert message.startswith("found in m (step 5) a model with ")
+    assert message.startswith("found in m/model.ckpt-5 a model with ")
     assert message.endswith("; name another")
     before, _, after = message.partition("; wanted ")
     assert found in before and wanted in after
@@ -64,6 +64,7 @@ def test_slots_that_an_optimizer_needs_and_the_checkpoint_lacks_are_named():
     assert "the same model with the optimizer slots vc, vr; wanted the slots m, vc, vr" in str(
         caught.value
     )
+    assert "utils.run.init_checkpoint = 'm/model.ckpt-5'" in str(caught.value)
 
 
 def test_slots_that_nobody_asks_for_are_a_warning():

@@ -120,7 +120,8 @@ def test_directory_of_another_model_is_refused_in_one_line(small_model):
     params = ("num_layers = 3", "d_ff = 128")
     status, lines = finish(start_trainer(small_model, *params, steps=30), small_model)
     assert status == 1
-    assert lines[-1].startswith(f"error: found in {small_model.model_dir} (step 20) a model with ")
+    prefix = small_model.model_dir / "model.ckpt-20"
+    assert lines[-1].startswith(f"error: found in {prefix} a model with ")
     found, _, wanted = lines[-1].partition("; wanted ")
     assert "layers 2 (decoder)" in found and "d_ff 64" in found
     assert "layers 3 (decoder)" in wanted and "d_ff 128" in wanted

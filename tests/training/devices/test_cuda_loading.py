@@ -12,10 +12,14 @@ from code_t5.training.devices import cuda_libraries, cuda_loading
 CUDNN = "nvidia-cudnn-cu11"
 
 
-def test_what_is_missing_is_named_with_one_command_for_all(tmp_path):
+def test_what_is_missing_is_named_with_one_command_for_all(tmp_path, monkeypatch):
+    # torch, which other tests load, brings some of them from another CUDA.
+    monkeypatch.setattr(cuda_loading, "mapped_libraries", set)
+    monkeypatch.setattr(cuda_loading, "loadable_by_name", lambda names: [])
     stand_in_cuda.install(tmp_path, without=[CUDNN, "nvidia-cufft-cu11"])
     (problem,) = cuda_loading.whats_missing({"CODE_T5_CUDA_DIR": str(tmp_path)})
-    assert "libcufft.so.10, libcudnn_ops_infer.so.8" in problem
+    named = "libcufft.so.10, libcudnn_ops_infer.so.8, libcudnn_ops_train.so.8 and 5 more"
+    assert f"TensorFlow's CUDA libraries {named} are missing" in problem
     assert "libcublas.so.11" not in problem
     # pip would replace what an earlier call put into the folder `nvidia`.
     assert "nvidia-cublas-cu11==" in problem
@@ -68,3 +72,14 @@ def test_loaded_library_is_known_by_any_of_its_names(mapped, is_there):
 
 def test_libraries_of_this_process_are_listed():
     assert any(name.startswith("libc.so") for name in cuda_loading.mapped_libraries())
+
+
+def test_libraries_of_the_machine_will_do_if_their_cudnn_is_of_the_right_version(monkeypatch):
+    monkeypatch.setattr(cuda_libraries, "search_folders", lambda environ: [])
+    monkeypatch.setattr(cuda_loading, "mapped_libraries", set)
+    monkeypatch.setattr(cuda_loading, "loadable_by_name", list)
+    monkeypatch.setattr(cuda_loading, "cudnn_version", lambda: (8, 6))
+    assert cuda_loading.whats_missing() == []
+    monkeypatch.setattr(cuda_loading, "cudnn_version", lambda: (8, 4))
+    (problem,) = cuda_loading.whats_missing()
+    assert problem.startswith("cuDNN is 8.4; wanted 8.6 or a later 8; run: pip install")

@@ -98,6 +98,9 @@ def test_all_steps_are_evaluated_in_one_run_of_as_many_batches_as_there_are(
         "utils.run.perplexity_eval_steps = 3",
         "utils.run.batch_size = 16",
         "eval_checkpoint_step = [10, 20]",
+        "LineCompletion.bytes_per_cursor = 1000",
+        "LineCompletion.line_start_share = 0.5",
+        "LineCompletion.redraw = False",
     }
 
 

@@ -144,7 +144,9 @@ def test_the_program_prints_the_table(model, fakes, monkeypatch, capsys):
         command_line.run(scripts.evaluate.main)
     assert not ended.value.code
     printed = capsys.readouterr().out
-    assert printed.startswith("small_prefix_lm on validation of small\nloss at step 10: 11.000 nats")
+    assert printed.startswith(
+        "small_prefix_lm on validation of small\nloss at step 10: 11.000 nats"
+    )
 
 
 @pytest.mark.slow
@@ -166,7 +168,6 @@ def test_the_trainers_own_evaluation_of_lines_gives_the_same_figures(model, monk
         gin_params=(
             "eval_checkpoint_step = 20",
             "utils.run.batch_size = 16",
-            "utils.run.dataset_split = 'validation'",
             "Bitransformer.decode.max_decode_length = 32",
         ),
     )

@@ -96,6 +96,7 @@ def mesh_models(trained_small, tmp_path_factory):
     shutil.copytree(trained_small.model_dir, trained_dir)
     config = str(trained_dir / "operative_config.gin")
     jobs = [_job(folder, "trained", gin_files=[config], bindings=[], step=20)]
+    jobs[0]["names"] = ["long", "same", "short"]
     for name, (gin_files, bindings) in VARIANTS.items():
         (folder / name).mkdir()
         jobs.append(_job(folder, name, gin_files=gin_files, bindings=bindings, step=0))
@@ -125,6 +126,7 @@ def _job(folder, name, *, gin_files, bindings, step):
         "bindings": bindings,
         "checkpoint": str(folder / name / f"model.ckpt-{step}"),
         "step": step,
+        "names": ["long"],
         "vocabulary_size": 500,
         "arrays_path": str(folder / "rows.npz"),
         "logits_path": str(folder / f"{name}.npz"),

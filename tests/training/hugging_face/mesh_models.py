@@ -33,8 +33,7 @@ def main(jobs_path: str) -> None:
         gin.clear_config()
         gin.parse_config_files_and_bindings(job["gin_files"], job["bindings"], skip_unknown=True)
         arrays = np.load(job["arrays_path"])
-        names = sorted({key.partition("/")[0] for key in arrays})
-        logits = {name: _logits(arrays, name, job=job) for name in names}
+        logits = {name: _logits(arrays, name, job=job) for name in job["names"]}
         np.savez(job["logits_path"], **logits)
 
 

@@ -101,7 +101,7 @@ def test_same_checkpoint_gives_the_same_bytes(exports, mesh_models, trained_smal
     )
     first = exports["trained"]
     names = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
-    assert len(names) == 11
+    assert len(names) == 12
     for name in names:
         assert (again / name).read_bytes() == (first / name).read_bytes(), name
 

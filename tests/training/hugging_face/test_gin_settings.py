@@ -27,11 +27,11 @@ def _read(tmp_path, text):
 def test_scopes_macros_and_references_are_resolved(tmp_path):
     settings = _read(tmp_path, _TEXT)
     assert settings.macro("size") == 32
-    assert settings.get("Layer", "width") == 32
-    assert settings.get("Layer", "width", scope="encoder") == 8
-    assert settings.get("Layer", "width", scope="decoder") == 32
-    assert settings.get("Layer", "depth", default=3) == 3
-    named, called, table = settings.get("Stack", "parts")
+    assert settings.get("Layer.width") == 32
+    assert settings.get("Layer.width", scope="encoder") == 8
+    assert settings.get("Layer.width", scope="decoder") == 32
+    assert settings.get("Layer.depth", default=3) == 3
+    named, called, table = settings.get("Stack.parts")
     assert named == ("a", gin_settings.Reference("Part", "other.module.Part"))
     assert called.name == "Part"
     assert table == {"n": 32}
@@ -39,7 +39,7 @@ def test_scopes_macros_and_references_are_resolved(tmp_path):
 
 def test_last_binding_counts(tmp_path):
     settings = _read(tmp_path, "a.Layer.width = 1\nb.Layer.width = 2\n")
-    assert settings.get("Layer", "width") == 2
+    assert settings.get("Layer.width") == 2
 
 
 def test_nothing_that_a_file_names_is_imported(tmp_path, monkeypatch):

@@ -31,8 +31,26 @@ def limits(request):
     return _limits(without_namespaces=request.param)
 
 
-def _folders():
-    return {name for name in os.listdir(tempfile.gettempdir()) if "code_t5_fence_" in name}
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Where the folders of this test's fences are made."""
+    path = tmp_path / "fences"
+    path.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(path))
+    return path
+
+
+def _fenced_processes(folder):
+    """Returns the processes of this test's fences that are running."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in words and b"fence_child" in words:
+            found.append(path)
+    return found
 
 
 def test_program_runs_and_what_it_printed_is_kept(limits):
@@ -59,7 +77,7 @@ def test_nothing_outside_is_reached(limits, tmp_path):
             clone=_CLONE[platform.machine()],
         )
         mode = (place / "victim").stat()
-        ended = fence.run_program(code, limits=fence.FenceLimits(without_namespaces=limits.without_namespaces))
+        ended = fence.run_program(code, limits=_limits(limits.without_namespaces, wall_seconds=20))
     got_through, environment, typed = hostile.read_tries(ended.output)
     assert got_through == []
     assert typed == ""
@@ -76,22 +94,17 @@ def test_nothing_outside_is_reached(limits, tmp_path):
 def test_tries_get_through_without_the_fence(tmp_path):
     # Those above would prove nothing if they could not succeed.
     (tmp_path / "victim").write_text("kept")
-    code = hostile.program_of_tries(
-        place=tmp_path, process=os.getpid(), sleeper=0, port=1, clone=_CLONE[platform.machine()]
-    )
-    tries = [name for name in hostile.TRIES if not name.startswith(("end ", "limit ", "leave"))]
-    for name in ("end the test", "limit another", "leave the disk's limit", "raise a limit"):
-        line = hostile.TRIES[name].format(
-            place=tmp_path, process=os.getpid(), sleeper=0, port=1, clone=0
-        )
-        code = code.replace(line, "raise OSError")
+    code = hostile.program_of_tries(hostile.HARMLESS, place=tmp_path)
     found = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True, stdin=-3
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
     )
     got_through, _, _ = hostile.read_tries(found.stdout)
-    assert {"write outside", "read a file", "list a folder", "read the users"} <= set(got_through)
-    assert {"memory", "shared memory", "send to any socket"} <= set(got_through)
-    assert len(got_through) > len(tries) // 2
+    # A user without privileges may not be able to make namespaces.
+    assert set(got_through) | {"be apart"} == set(hostile.HARMLESS)
 
 
 def test_endless_loop_is_ended(limits):
@@ -111,33 +124,17 @@ def test_memory_of_many_processes_is_counted_together(limits):
     assert ended.reason == fence.TOO_MUCH_MEMORY
 
 
-def test_daemon_ends_with_the_program(limits):
-    seconds = f"61.{os.getpid()}{int(limits.without_namespaces)}"
-    ended = fence.run_program(hostile.DAEMON.format(seconds=seconds), limits=limits)
+def test_daemon_ends_with_the_program(limits, folder):
+    ended = fence.run_program(hostile.DAEMON.format(seconds=61), limits=limits)
     assert ended.output == b"left\n"
-    before = len(_same_group(ended))
-    assert before == 0
+    assert _fenced_processes(folder) == []
 
 
-def _same_group(ended):
-    """Returns processes that still run our child's program."""
-    del ended
-    found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if any(b"fence_child" in word for word in words):
-            found.append(path)
-    return found
-
-
-def test_killing_its_parent_does_not_help(limits):
+def test_killing_its_parent_does_not_help(limits, folder):
     ended = fence.run_program(hostile.KILLS_ITS_PARENT, limits=limits)
     assert ended.output in (b"here\n", b"")
     assert ended.reason == fence.EXITED
-    assert not _same_group(ended)
+    assert _fenced_processes(folder) == []
 
 
 def test_huge_output_is_ended_and_its_beginning_kept(limits):
@@ -156,30 +153,29 @@ def test_disk_is_not_filled(limits):
         assert b"No space left on device" in ended.output
 
 
-def test_folder_is_gone_afterwards(limits):
-    before = _folders()
+def test_folder_is_gone_afterwards(limits, folder):
     fence.run_program(hostile.DEEP_FOLDERS, limits=limits)
     fence.run_program("open('x', 'w').write('y')", limits=limits)
-    assert _folders() <= before
+    assert list(folder.iterdir()) == []
 
 
-def test_processes_end_with_whoever_started_them(tmp_path):
+def test_processes_end_with_whoever_started_them(folder):
     code = (
         "from code_t5.training.problems import fence\n"
         "fence.run_program('while True: pass', limits=fence.FenceLimits(wall_seconds=50))\n"
     )
     child = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "TMPDIR": str(folder)}
     )
     deadline = time.monotonic() + 30
-    while not _same_group(None) and time.monotonic() < deadline:
+    while not _fenced_processes(folder) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert _same_group(None)
+    assert _fenced_processes(folder)
     child.kill()
     child.wait()
-    while _same_group(None) and time.monotonic() < deadline:
+    while _fenced_processes(folder) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _same_group(None)
+    assert not _fenced_processes(folder)
 
 
 # Takes Landlock away, as a kernel without it would: its first call does not exist.

@@ -76,26 +76,80 @@ def test_tokens_are_drawn_as_often_as_the_model_says():
     np.testing.assert_allclose(found.scores[0], np.log(probabilities)[tokens], rtol=1e-5)
 
 
-def test_beams_are_the_best_of_all_continuations(logits):
-    found = choosing.choose_beams(tf.constant(logits), **given(SCORES, FINISHED))
+def every_continuation(logits, scores):
+    """All continuations, `(score, beam, token)`, best first."""
     gains = log_softmax(logits)
+    return sorted(
+        (
+            (scores[beam] + gains[beam, token], beam, token)
+            for beam in range(3)
+            for token in range(1, VOCABULARY)
+        ),
+        reverse=True,
+    )
+
+
+@pytest.mark.parametrize("ends", [[1], [1, 4], [1, 2, 3, 4]])
+def test_beams_are_the_best_of_all_continuations(logits, ends):
+    found = choosing.choose_beams(
+        tf.constant(logits), scores=tf.constant(SCORES), allowed=ALLOWED, ends=np.array(ends)
+    )
     for row in range(2):
-        every = []
-        for beam in range(3):
-            if FINISHED[row][beam]:
-                every.append((SCORES[row][beam], beam, 0))
-                continue
-            for token in range(1, VOCABULARY):
-                every.append((SCORES[row][beam] + gains[row, beam, token], beam, token))
-        wanted = sorted(every, reverse=True)[:3]
-        np.testing.assert_allclose(found.scores[row], [score for score, _, _ in wanted], rtol=1e-5)
-        assert found.parents[row].numpy().tolist() == [beam for _, beam, _ in wanted]
-        assert found.tokens[row].numpy().tolist() == [token for _, _, token in wanted]
+        every = every_continuation(logits[row], SCORES[row])
+        going_on = [one for one in every if one[2] not in ends][:3]
+        np.testing.assert_allclose(
+            found.alive.scores[row], [score for score, _, _ in going_on], rtol=1e-5
+        )
+        parents, tokens = found.alive.parents[row].numpy(), found.alive.tokens[row].numpy()
+        assert list(zip(parents, tokens)) == [one[1:] for one in going_on]
+        # What ends counts among the best three of all.
+        ended = [one for one in every[:3] if one[2] in ends]
+        counted = [score for score in found.ended.scores[row].numpy() if score > -1e8]
+        np.testing.assert_allclose(counted, [score for score, _, _ in ended], rtol=1e-5)
 
 
-def test_a_search_begins_with_one_beam(logits):
-    same = np.tile(logits[:, :1], (1, 3, 1))
-    scores = choosing.first_scores(2, 3)
-    found = choosing.choose_beams(tf.constant(same), **given(scores, np.zeros((2, 3), bool)))
-    assert found.parents.numpy().tolist() == [[0, 0, 0], [0, 0, 0]]
-    assert all(len(set(row)) == 3 for row in found.tokens.numpy().tolist())
+def test_search_finds_the_best_of_all_texts():
+    """A chain of three steps over a table of probabilities, beside all texts that there are."""
+    rng = np.random.default_rng(3)
+    table = log_softmax(rng.normal(size=(VOCABULARY, VOCABULARY)).astype(np.float32))
+    now = choosing.start(
+        1, num_beams=7, length=3, is_search=True, finished=tf.zeros([1, 7], tf.bool)
+    )
+    for _ in range(3):
+        step = choosing.choose_beams(
+            tf.gather(tf.constant(table), now.tokens),
+            scores=now.scores,
+            allowed=ALLOWED,
+            ends=np.array([1]),
+        )
+        now = choosing.after_search(now, step)
+    ids, scores = choosing.best_first(now)
+
+    def texts(before, score):
+        last = before[-1] if before else 0
+        if len(before) == 3 or last == 1:
+            yield score, (*before, 0, 0)[:3]
+            return
+        for token in range(1, VOCABULARY):
+            yield from texts((*before, token), score + table[last, token])
+
+    wanted = sorted(texts((), 0.0), reverse=True)[:2]
+    np.testing.assert_allclose(scores[0, :2], [score for score, _ in wanted], rtol=1e-4)
+    assert [tuple(row) for row in ids[0, :2].numpy()] == [text for _, text in wanted]
+
+
+def test_search_ends_when_nothing_can_be_better():
+    now = choosing.start(
+        1, num_beams=2, length=4, is_search=True, finished=tf.zeros([1, 2], tf.bool)
+    )
+    # The end of text is as good as certain, then anything else is not.
+    logits = tf.constant([[[-9.0, 5.0, 4.0, -9.0], [-9.0, 5.0, 4.0, -9.0]]])
+    known = {"allowed": np.arange(4) > 0, "ends": np.array([1])}
+    now = choosing.after_search(now, choosing.choose_beams(logits, scores=now.scores, **known))
+    assert not now.finished.numpy().any()
+    now = choosing.after_search(now, choosing.choose_beams(logits, scores=now.scores, **known))
+    assert now.finished.numpy().all()
+    ids, scores = choosing.best_first(now)
+    assert ids.numpy().tolist() == [[[1, 0, 0, 0], [2, 1, 0, 0]]]
+    sure = 5 - np.log(np.exp([-9, 5, 4, -9]).sum())
+    np.testing.assert_allclose(scores[0], [sure, 2 * sure - 1], rtol=1e-5)

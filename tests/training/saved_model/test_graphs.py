@@ -11,16 +11,16 @@ from code_t5 import errors
 from code_t5.training.saved_model import graphs
 
 
-def write_model(folder, *, ids_of=lambda prompts, weight: prompts + weight, names=None):
+def write_model(folder, *, ids_of=lambda prompts, weight: prompts + weight, outputs=None):
     """Writes a SavedModel with one weight, 2.0, whose candidates are what `ids_of` says."""
     with tf.Graph().as_default(), tf.Session() as session:
         prompts = tf.placeholder(tf.int32, [None, 2])
         weight = tf.get_variable("weight", [], tf.float32, tf.ones_initializer(), use_resource=True)
         session.run(weight.assign(2.0))
         ids = ids_of(prompts, tf.cast(weight, tf.int32))
-        outputs = {"output_ids": ids, "scores": tf.cast(ids, tf.float32)}
+        gives = {"output_ids": ids, "scores": tf.cast(ids, tf.float32)}
         signature = tf.saved_model.predict_signature_def(
-            {"input_ids": prompts}, names or outputs if names is None else {names: ids}
+            {"input_ids": prompts}, {outputs: ids} if outputs else gives
         )
         builder = tf.saved_model.Builder(str(folder))
         builder.add_meta_graph_and_variables(
@@ -93,7 +93,7 @@ def test_what_candidates_do_not_need_is_left_out(tmp_path):
 
 
 def test_signature_of_another_model_is_refused(tmp_path):
-    folder = write_model(tmp_path / "1", names="classes")
+    folder = write_model(tmp_path / "1", outputs="classes")
     with pytest.raises(errors.ArtifactError, match=r"gives \['classes'\] in its signature"):
         graphs.load(folder)
 

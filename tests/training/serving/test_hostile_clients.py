@@ -106,6 +106,10 @@ def test_a_huge_body_is_told_so_while_it_is_still_sent(served):
     assert b"found a body of 8000000 bytes; wanted 4096 at most" in answer
 
 
+def test_a_client_that_listens_only_when_it_has_sent_all_hears_why(served):
+    assert served.predict(b" " * 8_000_000).status == 413
+
+
 def test_who_asks_before_sending_is_answered_before_sending(served):
     with _connect(served) as connection:
         connection.sendall(_HEAD + b"Content-Length: 8000000\r\nExpect: 100-continue\r\n\r\n")

@@ -39,7 +39,7 @@ def test_batches_pass_unchanged_and_their_tokens_are_counted():
     for name, wanted in BATCHES.items():
         assert [batch[name].numpy().tolist() for batch in passed] == wanted
     counts = watch.counts
-    assert (counts.num_batches, counts.num_tokens, counts.num_positions) == (2, 16, 24)
+    assert (counts.num_batches, counts.num_tokens, counts.num_positions) == (2, 15, 24)
 
 
 def test_a_model_without_inputs_is_counted_too():

@@ -40,8 +40,8 @@ def train(hooks, *, steps, first_step=0, data=None):
     """Runs steps as an estimator does."""
     with tf.Graph().as_default():
         step = tf.train.create_global_step()
-        x = tf.random.normal([4, 4])
-        train_op = tf.group(tf.matmul(x, x), tf.assign_add(step, 1))
+        x = tf.get_variable("x", [4, 4])
+        train_op = tf.group(tf.assign(x, tf.matmul(x, x)), tf.assign_add(step, 1))
         set_step = tf.assign(step, first_step)
         scaffold = tf.train.Scaffold(init_fn=lambda _, session: session.run(set_step))
         creator = tf.train.ChiefSessionCreator(scaffold)
