@@ -173,7 +173,7 @@ def _print_waiting(data_dir: str, task: str) -> None:
         print(f"{tag}: {values[-1].value:,.3f} (step {values[-1].step})")
 
 
-def main(argv: list[str]) -> None:
+def main(argv: Sequence[str]) -> None:
     """Prints a table per size."""
     del argv
     import tensorflow.compat.v1 as tf

@@ -17,7 +17,7 @@ import functools
 import inspect
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import gin
 import numpy as np
@@ -34,6 +34,7 @@ from code_t5.pipeline_calls import pipeline_call
 from code_t5.training.checkpoints import going_on
 from code_t5.training.fill_log import FillLog
 from code_t5.training.stepping import session, watch
+from code_t5.training.stepping.data_watch import DataWatch
 
 _RESUME = "resume"
 # Blocks that are made ahead of the training.
@@ -234,13 +235,21 @@ def _trained_steps(estimator: Any) -> int:
     return int(estimator.get_variable_value("global_step"))
 
 
+class _Watches(NamedTuple):
+    """Who looks at the batches of a training: when they are made, and when a step takes them."""
+
+    fill_log: FillLog | None
+    data_watch: DataWatch | None
+
+
 def _batches(
-    rows: tf.data.Dataset, *, size: int, num_skipped: int, log: FillLog | None
+    rows: tf.data.Dataset, *, size: int, num_skipped: int, watches: _Watches
 ) -> tf.data.Dataset:
     batches = rows.repeat().batch(size, drop_remainder=True).skip(num_skipped)
-    if log is not None:
-        batches = log.watch(batches)
-    return batches.prefetch(tf.data.experimental.AUTOTUNE)
+    if watches.fill_log is not None:
+        batches = watches.fill_log.watch(batches)
+    batches = batches.prefetch(tf.data.experimental.AUTOTUNE)
+    return batches if watches.data_watch is None else watches.data_watch.watch(batches)
 
 
 def _resumed(
@@ -255,23 +264,27 @@ def _resumed(
     return make_rows
 
 
-def _made_ready(estimator: Any) -> int:
+def _made_ready(estimator: Any, vocabulary: Any) -> int:
     """Settles what a training goes on from and how it runs; returns its step."""
     with trainer_errors.one_line_errors():
-        going_on.prepare(estimator.model_dir)
+        going_on.prepare(estimator.model_dir, vocabulary)
     session.configure(estimator)
     return _trained_steps(estimator)
 
 
-def _hooks(estimator: Any, *, step: int, log: FillLog | None) -> list[tf.estimator.SessionRunHook]:
+def _watches(model_dir: str, *, step: int, every_steps: int, is_state_saved: bool) -> _Watches:
+    # A pipeline whose state is saved can hold no Python function.
+    if is_state_saved:
+        return _Watches(None, None)
+    log = FillLog(model_dir, first_step=step, every_steps=every_steps) if every_steps else None
+    return _Watches(log, DataWatch())
+
+
+def _hooks(estimator: Any, *, step: int, watches: _Watches) -> list[tf.estimator.SessionRunHook]:
     return [
         *going_on.going_on_hooks(estimator.model_dir),
-        *watch.step_hooks(estimator.model_dir, first_step=step, fill_log=log),
+        *watch.step_hooks(estimator.model_dir, first_step=step, **watches._asdict()),
     ]
-
-
-def _fill_log(estimator: Any, *, step: int, every: int) -> FillLog:
-    return FillLog(estimator.model_dir, first_step=step, every_steps=every)
 
 
 @gin.configurable
@@ -312,7 +325,7 @@ def resumable_train_model(
       SystemExit: In the trainer, the data or a checkpoint does not do; the message is one line.
       CodeT5Error: The same elsewhere.
     """
-    step = _made_ready(estimator)
+    step = _made_ready(estimator, vocabulary)
     num_seen = max(0, step - seen_data_init_step)
     rows_per_step = batch_size * (ensemble_inputs or 1)
     settings = {"sequence_length": sequence_length, "vocabulary": vocabulary}
@@ -321,17 +334,20 @@ def resumable_train_model(
         point = ResumePoint(num_seen * rows_per_step, rows_per_step, estimator.model_dir)
         make_rows = _resumed(make_rows, point)
         skip_seen_data = checkpoint_input_pipeline = False
-    # A pipeline whose state is saved can hold no Python function.
-    watched = log_fill_every_steps and not checkpoint_input_pipeline
-    log = _fill_log(estimator, step=step, every=log_fill_every_steps) if watched else None
+    watches = _watches(
+        estimator.model_dir,
+        step=step,
+        every_steps=log_fill_every_steps,
+        is_state_saved=checkpoint_input_pipeline,
+    )
     size, num_skipped = rows_per_step, num_seen if skip_seen_data else 0
 
     def input_fn(params: Mapping[str, Any]) -> tf.data.Dataset:
         del params
-        return _batches(make_rows(), size=size, num_skipped=num_skipped, log=log)
+        return _batches(make_rows(), size=size, num_skipped=num_skipped, watches=watches)
 
-    hooks = _hooks(estimator, step=step, log=log)
+    hooks = _hooks(estimator, step=step, watches=watches)
     if checkpoint_input_pipeline:
         hooks.append(tf.data.experimental.CheckpointInputPipelineHook(estimator))
-    with trainer_errors.one_line_errors():
+    with trainer_errors.one_line_errors(), going_on.clear_ending(estimator.model_dir, hooks):
         estimator.train(input_fn=input_fn, max_steps=train_steps, hooks=hooks)

@@ -56,29 +56,28 @@ def read_prompts(path: str | os.PathLike[str]) -> list[tuple[dict[str, Any], Pro
 
 
 def complete_file(
-    path: pathlib.Path, *, output_path: pathlib.Path, completer: Completer, options: DecodingOptions
-) -> int:
+    prompts: list[tuple[dict[str, Any], Prompt]],
+    *,
+    output_path: pathlib.Path,
+    completer: Completer,
+    options: DecodingOptions,
+) -> None:
     """Completes the prompts of a file.
 
     Args:
-      path: The prompt file.
+      prompts: What `read_prompts` returned.
       output_path: Gets JSON lines, in one step when all are there.
       completer: The model.
       options: How candidates are found.
 
-    Returns:
-      How many prompts there are.
-
     Raises:
-      InputError: The prompt file holds something else, or what lies beside the output is of another
-        run.
+      InputError: What lies beside the output is of another run.
       BusyError: Another process writes the same output.
     """
-    prompts = read_prompts(path)
     part_path = output_path.with_name(f".{output_path.name}.part")
     lock_path = output_path.with_name(f".{output_path.name}.lock")
     run = {
-        "prompts_sha256": fingerprints.hash_file(str(path)),
+        "prompts": fingerprints.hash_json([row for row, _ in prompts]),
         "model": completer.export.fingerprint,
         "options": dataclasses.asdict(options),
     }
@@ -98,7 +97,6 @@ def complete_file(
         atomic.write_file(output_path, lines)
         part_path.unlink()
     lock_path.unlink(missing_ok=True)
-    return len(prompts)
 
 
 def _complete_rest(

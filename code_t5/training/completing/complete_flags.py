@@ -78,15 +78,9 @@ def run(places: Sequence[str]) -> Iterator[str]:
                 "--prompts was given with a cursor or without --output; wanted a file to read and "
                 "one to write; give --prompts FILE --output FILE"
             )
-        batches.read_prompts(_PROMPTS.value)
-        output = pathlib.Path(_OUTPUT.value)
-        count = batches.complete_file(
-            pathlib.Path(_PROMPTS.value),
-            output_path=output,
-            completer=_completer(),
-            options=options,
-        )
-        yield f"{count} prompts completed: {output}"
+        prompts, output = batches.read_prompts(_PROMPTS.value), pathlib.Path(_OUTPUT.value)
+        batches.complete_file(prompts, output_path=output, completer=_completer(), options=options)
+        yield f"{len(prompts)} prompts completed: {output}"
         return
     gap = _read_gap(places)
     completer = _completer()

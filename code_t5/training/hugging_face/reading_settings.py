@@ -7,6 +7,7 @@ so. Where it says nothing, mesh-tensorflow's own defaults count.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from code_t5 import errors
@@ -62,6 +63,8 @@ _DEFAULT_SUBLAYERS = {
     "final": ["sublayer_rms_norm"],
 }
 _MAX_LAYERS = 1000
+# Forms of layers that compute the same from the same variables (code_t5.training.stepping).
+_QUICK = {"QuickSelfAttention": SELF_ATTENTION, "QuickEncDecAttention": CROSS_ATTENTION}
 # Arguments that attention to the encoder's output takes from the self-attention's.
 _COMMON_ARGUMENTS = (
     *("num_heads", "key_value_size", "combine_dims", "fold_scaling_into_initializer"),
@@ -160,13 +163,13 @@ class _Reader:
                     found=f"{scope}/{SELF_ATTENTION}.relative_attention_type = {kind!r}",
                     wanted="'bias_shared'",
                 )
-        for argument in _COMMON_ARGUMENTS:
-            given = settings.get(f"{CROSS_ATTENTION}.{argument}", scope=DECODER)
+        for name, argument in itertools.product((CROSS_ATTENTION, *_QUICK), _COMMON_ARGUMENTS):
+            given = settings.get(f"{name}.{argument}", scope=DECODER)
             wanted = settings.get(f"{SELF_ATTENTION}.{argument}", scope=DECODER)
             if given is not None and given != wanted:
                 raise _refuse(
                     settings,
-                    found=f"{CROSS_ATTENTION}.{argument} = {given!r}",
+                    found=f"{name}.{argument} = {given!r}",
                     wanted=f"that of {SELF_ATTENTION}, {wanted!r}",
                 )
         kind = settings.get(f"{CROSS_ATTENTION}.relative_attention_type", scope=DECODER)
@@ -272,7 +275,8 @@ def _layers(listed: Any) -> tuple[Layer, ...]:
         names = [part for part in parts if isinstance(part, str)]
         if any(isinstance(part, dict) and part for part in parts) or len(kinds) != 1:
             return ()
-        layers.append(Layer(kinds[0], names[0] if names else f"layer_{index:03d}"))
+        kind = _QUICK.get(kinds[0], kinds[0])
+        layers.append(Layer(kind, names[0] if names else f"layer_{index:03d}"))
     return tuple(layers)
 
 
@@ -298,8 +302,10 @@ def read_architecture(settings: GinSettings) -> Architecture:
     folds_scale = settings.get(
         f"{SELF_ATTENTION}.fold_scaling_into_initializer", scope=DECODER, default=True
     )
-    scales_embedding = settings.get(
-        "VocabEmbedding.scale_variable_like_classifier_weights", default=False
+    embedding = settings.get("get_vocab_embedding_cls.cls", default="VocabEmbedding")
+    scales_embedding = any(
+        settings.get(f"{name}.scale_variable_like_classifier_weights", default=False)
+        for name in ("VocabEmbedding", _name_of(embedding))
     )
     epsilon = settings.get("LayerStack.norm_epsilon", scope=DECODER)
     rate = settings.macro("dropout_rate", default=None)

@@ -121,7 +121,7 @@ def _one_step(
     else:
         chosen = choosing.choose_likeliest(logits, **known)
     is_end = np.isin(np.arange(len(ids.allowed)), ids.ends)
-    return list(choosing.after_choice(now, chosen, is_end=is_end)[1:])
+    return list(choosing.after_choice(now, chosen=chosen, is_end=is_end)[1:])
 
 
 def _reordered(state: mtf.Tensor, parents: mtf.Tensor) -> mtf.Tensor:

@@ -215,7 +215,7 @@ def _extended(ids: tf.Tensor, chosen: Chosen, *, position: tf.Tensor) -> tf.Tens
     return ids + chosen.tokens[..., None] * tf.one_hot(position, length, dtype=tf.int32)
 
 
-def after_choice(now: Progress, chosen: Chosen, *, is_end: np.ndarray) -> Progress:
+def after_choice(now: Progress, *, chosen: Chosen, is_end: np.ndarray) -> Progress:
     """Returns what is known after a step in which every beam is its own parent.
 
     Args:

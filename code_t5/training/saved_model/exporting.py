@@ -62,6 +62,9 @@ def _cut(graph: tf.Graph, tensors: list[str], *, inputs: str) -> tuple[Any, list
     """Returns the part of a graph between one tensor and some others, and its variables' names.
 
     Neither the operation that gives the first tensor nor the variables are in the part.
+
+    Raises:
+      InputError: It does more than compute.
     """
     definition = graph.as_graph_def()
     for node in definition.node:
@@ -75,6 +78,13 @@ def _cut(graph: tf.Graph, tensors: list[str], *, inputs: str) -> tuple[Any, list
     kept = [node for node in definition.node if node.name not in {*names, _node(inputs)}]
     del definition.node[:]
     definition.node.extend(kept)
+    unknown = graphs.unknown_operations(definition)
+    if unknown or definition.library.function:
+        raise errors.InputError(
+            f"the model's graph holds {', '.join(unknown) or 'functions'}; wanted operations that "
+            "only compute, as nobody runs others from an export unseen; if these do, add them to "
+            "code_t5/training/saved_model/graphs.py"
+        )
     return definition, names
 
 

@@ -67,6 +67,11 @@ def keep_needed(graph: Any, names: Sequence[str]) -> None:
     graph.node.extend(kept)
 
 
+def unknown_operations(graph: Any) -> list[str]:
+    """Returns the kinds of operations in a graph's definition that an export may not have."""
+    return sorted({node.op for node in graph.node} - _OPERATIONS)
+
+
 def _read(version_dir: pathlib.Path) -> Any:
     """Returns the meta graph that is served.
 
@@ -113,7 +118,7 @@ def _served_part(meta_graph: Any, names: Mapping[str, str], *, version_dir: path
     wanted = [names[name].partition(":")[0] for name in (exported.OUTPUT_IDS, exported.SCORES)]
     part = meta_graph.graph_def
     keep_needed(part, wanted)
-    unknown = sorted({node.op for node in part.node} - _OPERATIONS)
+    unknown = unknown_operations(part)
     if unknown or part.library.function:
         found = ", ".join(unknown[:5]) or "functions"
         raise _refused(version_dir, f"holds {found}, which an export has no use for")

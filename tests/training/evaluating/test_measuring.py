@@ -156,22 +156,23 @@ def test_the_trainers_own_evaluation_of_lines_gives_the_same_figures(model, monk
         "PYTHONPATH", os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])
     )
     name = "small_line_completion"
-    config = launch.TrainerConfig(
-        model_dir=model.model_dir,
-        mixture_or_task_name=name,
+    configuration = str(model.model_dir / "operative_config.gin")
+    common = {"model_dir": model.model_dir, "mixture_or_task_name": name}
+    # As young as the fixture's model is, it writes nothing.
+    training = launch.TrainerConfig(
+        **common,
         data_dir=model.data_dir,
-        gin_files=(
-            str(model.model_dir / "operative_config.gin"),
-            "eval.gin",
-            "mixtures/lookup.gin",
-        ),
-        gin_params=(
-            "eval_checkpoint_step = 20",
-            "utils.run.batch_size = 16",
-            "Bitransformer.decode.max_decode_length = 32",
-        ),
+        gin_files=(configuration,),
+        gin_params=("run.train_steps = 400", "run.save_checkpoints_steps = 400"),
     )
-    launch.run_trainer(config, name="eval", description="evaluating")
+    launch.run_trainer(training, name="train", description="training", num_steps=400)
+    evaluation = launch.TrainerConfig(
+        **common,
+        data_dir=model.data_dir,
+        gin_files=(configuration, "runs/evaluate_lines.gin"),
+        gin_params=("Bitransformer.decode.max_decode_length = 32",),
+    )
+    launch.run_trainer(evaluation, name="eval", description="evaluating")
     (path,) = event_files.list_files(model.model_dir / "validation_eval")
     theirs = event_files.read_scalars(path)
     found = measuring.evaluate(_config(model, task=name, max_new_tokens=31, with_baselines=False))
@@ -181,8 +182,7 @@ def test_the_trainers_own_evaluation_of_lines_gives_the_same_figures(model, monk
             (scalar,) = theirs[f"eval/{name}/{prefix}{measure}"]
             ours = entry["lines"][kind]["micro"][measure]["mean"]
             assert scalar.value == pytest.approx(ours, abs=2e-3), (kind, measure)
-    # The model has begun to learn: nothing is exact, but some characters are right.
-    assert entry["lines"]["all"]["micro"]["edit_similarity"]["mean"] > 0
+    assert entry["lines"]["all"]["micro"]["edit_similarity"]["mean"] > 0.05
     assert 0 < entry["loss"]["nats_per_token"] < 10
     assert entry["loss"]["num_bytes"] > 100
-    assert manifest.is_complete(model.model_dir / "hugging_face" / "step_20")
+    assert manifest.is_complete(model.model_dir / "hugging_face" / "step_400")

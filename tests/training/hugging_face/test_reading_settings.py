@@ -71,6 +71,7 @@ def test_scales_that_are_not_in_the_weights_are_told(tmp_path):
         ("SelfAttention.relative_attention_type = 'bias'", "'bias'"),
         ("EncDecAttention.relative_attention_type = 'bias'", "EncDecAttention"),
         ("EncDecAttention.num_heads = 2", "EncDecAttention.num_heads = 2"),
+        ("QuickEncDecAttention.key_value_size = 4", "QuickEncDecAttention.key_value_size = 4"),
         ("SelfAttention.num_memory_heads = 1", "num_memory_heads = 1"),
         ("SelfAttention.shared_kv = True", "shared_kv = True"),
         ("SelfAttention.attention_func = 'hybrid'", "attention_func = 'hybrid'"),
@@ -100,6 +101,22 @@ def test_what_hugging_face_cannot_express_is_refused_by_its_name(tmp_path, line,
         _read(tmp_path, line)
     assert found in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_quicker_forms_of_the_layers_are_the_same_layers(tmp_path):
+    found = _read(
+        tmp_path,
+        "encoder/make_layer_stack.layers = [@code_t5.QuickSelfAttention, @DenseReluDense]",
+        "decoder/make_layer_stack.layers = [('a', @code_t5.QuickSelfAttention), "
+        "('b', @code_t5.QuickEncDecAttention), ('c', @DenseReluDense)]",
+        "get_vocab_embedding_cls.cls = @code_t5.LookupEmbedding",
+        "LookupEmbedding.scale_variable_like_classifier_weights = True",
+    )
+    assert [layer.kind for layer in found.decoder.layers] == [
+        *("SelfAttention", "EncDecAttention", "DenseReluDense")
+    ]
+    assert found.encoder.layers[0] == architecture.Layer("SelfAttention", "layer_000")
+    assert found.embedding_scale == 8.0
 
 
 def test_sublayers_of_training_alone_change_nothing(tmp_path):
