@@ -3,6 +3,7 @@
 The data set is Python's own standard library, the files those of held-out repositories; beside the
 model stand an n-gram model and the most frequent next line, counted on the same training split.
 Ends with exit status 1 if the model does not write more lines exactly than the n-gram model.
+
 Run from the repository's root: `python -m benchmarks.dev_model --work_dir=dev_model`. Run again, it
 measures what it trained before.
 """

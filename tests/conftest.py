@@ -109,3 +109,11 @@ def small_data_dir(tmp_path_factory):
     )
     build.build_dataset(config, clock=build.StageClock())
     return folder / "data"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A browser without a window (`headless_browser`)."""
+    import headless_browser
+
+    yield from headless_browser.started(tmp_path_factory.mktemp("profile"))

@@ -7,7 +7,7 @@ That mode decodes a prediction for each example of a split, hands it and the exa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -64,7 +64,7 @@ class LineQuestions:
         *,
         example: Mapping[str, Any] | None = None,
         is_target: bool = False,
-    ) -> Union[line_metrics.Answer, str]:
+    ) -> line_metrics.Answer | str:
         """Returns what `line_metrics` compares; seqio and t5 call it.
 
         Args:

@@ -158,7 +158,8 @@ def read_evaluation(
         of_step = "" if step is None else f" of step {step}"
         raise errors.InputError(
             f"found no perplexity evaluation of {name} on {split}{of_step} in {model_dir}; wanted "
-            f"a folder eval_{name}_{split}_<examples>; evaluate with --gin_file=runs/evaluate.gin first"
+            f"a folder eval_{name}_{split}_<examples>; evaluate with --gin_file=runs/evaluate.gin "
+            "first"
         )
     return newest
 

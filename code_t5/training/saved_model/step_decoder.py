@@ -1,9 +1,8 @@
 """The trainer's model run step by step, as a decoder for export needs it.
 
-The model's own layers do all of it, called as mesh-tensorflow's beam search calls them. Only the
-look-up of embeddings is replaced: `runs/export.gin` names `GatheredVocabEmbedding`.
+The model's own layers do all of it, called as mesh-tensorflow's beam search calls them.
 
-Import this module only in a trainer's process: it registers with gin and imports TensorFlow.
+Import this module only in a trainer's process: it imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import gin
 import mesh_tensorflow as mtf
 import tensorflow.compat.v1 as tf
 from mesh_tensorflow.transformer import transformer
@@ -48,34 +46,6 @@ def on_one_device(
         output_dtype=list(dtypes) if many else dtypes[0],
         splittable_dims=dims,
     )
-
-
-@gin.configurable(module="code_t5")
-class GatheredVocabEmbedding(transformer.VocabEmbedding):
-    """Embeddings looked up row by row, where mesh-tensorflow multiplies with one-hot vectors.
-
-    The weights and the results are the same. On one device alone: rows are not split.
-    """
-
-    def ids_to_embedding(self, ids: mtf.Tensor, context: Any) -> mtf.Tensor:
-        """Returns the vectors of some ids.
-
-        Args:
-          ids: int32 [...].
-          context: Unused; mesh-tensorflow passes it.
-
-        Returns:
-          float32 [..., d_model].
-        """
-        del context
-        found = on_one_device(
-            tf.gather,
-            tensors=[self._embedding_weights, ids],
-            shapes=[mtf.Shape([*ids.shape.dims, self._output_dim])],
-        )
-        if self._scale_variable_like_classifier_weights:
-            found *= self._output_dim.size**0.5
-        return found
 
 
 class StepDecoder:

@@ -105,31 +105,22 @@ def test_drawing_leaves_torch_as_it_was(completer):
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_line_ends_before_the_line_end(completer, monkeypatch):
-    options = DecodingOptions(max_new_tokens=24)
-    whole = completer.complete(PROMPTS, options=options)
-    texts = [candidates[0].text for candidates in whole]
-    # Of those tokens that are written, one is made to hold a line end between other text.
-    ids = _greedy_ids(completer, PROMPTS[0], 24)
-    target = next(
-        token for place, token in enumerate(ids) if place > 1 and token not in ids[:place]
-    )
-    position = ids.index(target)
-    monkeypatch.setattr(completer, "_newline_ids", completer._newline_ids | {target})
-    decode = completer._vocabulary.decode
-
+def test_token_that_holds_a_line_end_gives_what_stands_before_it(completer, monkeypatch):
     class _Vocabulary:
-        vocab_size = completer._vocabulary.vocab_size
-
         def decode(self, token_ids):
-            return "".join("a\r\nb" if one == target else decode([one]) for one in token_ids)
+            return "".join({10: "x = ", 11: "1)\r\n    y"}[one] for one in token_ids)
 
     monkeypatch.setattr(completer, "_vocabulary", _Vocabulary())
-    line = dataclasses.replace(options, stop_at_newline=True)
-    (found,) = completer.complete([PROMPTS[0]], options=line)[0]
-    assert found.text == "".join(decode([one]) for one in ids[:position]) + "a"
-    assert (found.num_tokens, found.is_finished) == (position + 1, True)
-    assert texts[0].startswith(decode(ids[:position]))
+    monkeypatch.setattr(completer, "_newline_ids", frozenset({11}))
+    scores = [-1.0, -2.0, -4.0, 0.0]
+    line = DecodingOptions(stop_at_newline=True)
+    found = completer._candidate([10, 11, 0, 0], scores, stop_ids={1, 11}, options=line)
+    assert found == completing.Candidate("x = 1)", -3.0, 2, True)
+    whole = DecodingOptions()
+    found = completer._candidate([10, 11, 1, 0], scores, stop_ids={1}, options=whole)
+    assert found == completing.Candidate("x = 1)\r\n    y", -7.0, 3, True)
+    cut = completer._candidate([10, 10], scores[:2], stop_ids={1}, options=whole)
+    assert cut == completing.Candidate("x = x = ", -3.0, 2, False)
 
 
 def test_no_candidate_of_one_line_holds_a_line_end(completer):

@@ -1,8 +1,9 @@
-"""Chromium without a window, for the tests that look at the page."""
+"""Chromium without a window, driven by chromedriver over loopback, for the tests of pages."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,9 +12,12 @@ def _find(*names):
     return next(filter(None, map(shutil.which, names)), None)
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    """A browser, or a skip that says what to install."""
+def started(profile) -> Iterator:
+    """Yields a browser, or skips the test and says what to install.
+
+    Args:
+      profile: A folder for what the browser keeps.
+    """
     chromium, driver = _find("chromium", "chromium-browser", "google-chrome"), _find("chromedriver")
     if not chromium or not driver:
         pytest.skip(
@@ -23,7 +27,6 @@ def browser(tmp_path_factory):
     webdriver = pytest.importorskip("selenium.webdriver", reason="pip install selenium")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    profile = tmp_path_factory.mktemp("profile")
     for option in (
         *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
         *("--no-first-run", "--disable-background-networking", f"--user-data-dir={profile}"),
@@ -31,7 +34,7 @@ def browser(tmp_path_factory):
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     service = webdriver.chrome.service.Service(executable_path=driver)
-    started = webdriver.Chrome(options=options, service=service)
-    started.set_page_load_timeout(60)
-    yield started
-    started.quit()
+    browser = webdriver.Chrome(options=options, service=service)
+    browser.set_page_load_timeout(60)
+    yield browser
+    browser.quit()
