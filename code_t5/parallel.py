@@ -134,13 +134,19 @@ class WorkerPool:
                 future.cancel()
 
 
-def run_in_child(function: Callable[[], _Output], *, tick_fn: Callable[[int], object]) -> _Output:
+def run_in_child(
+    function: Callable[[], _Output],
+    *,
+    tick_fn: Callable[[int], object],
+    mend: str = "run the same command again where more memory is free",
+) -> _Output:
     """Runs a function that cannot be interrupted in a process of its own.
 
     Args:
       function: Importable by name from a module that is not the program itself, arguments bound
         with `functools.partial`.
       tick_fn: Called with 1 about once a second until the function returns.
+      mend: What to do if the process dies.
 
     Returns:
       What the function returned.
@@ -159,8 +165,8 @@ def run_in_child(function: Callable[[], _Output], *, tick_fn: Callable[[int], ob
         return future.result()
     except concurrent.futures.process.BrokenProcessPool as error:
         raise errors.CodeT5Error(
-            "the process that trained died (killed, or out of memory); wanted it to finish; run "
-            "the same command again, with a smaller --max_sample_bytes if memory is short"
+            "the process that did the work died (killed, or out of memory); wanted it to finish; "
+            f"{mend}"
         ) from error
     except KeyboardInterrupt:
         for process in processes:

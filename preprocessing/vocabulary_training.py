@@ -168,7 +168,11 @@ def _characters_per_token(counts: Mapping[str, int], *, model: piece_model.Piece
 
 def _train_in_child(train_fn: Callable[[], bytes]) -> bytes:
     with progress.progress_bar(description="training the vocabulary", unit="s") as bar:
-        return parallel.run_in_child(train_fn, tick_fn=bar.update)
+        return parallel.run_in_child(
+            train_fn,
+            tick_fn=bar.update,
+            mend="run the same command again, with a smaller --max_sample_bytes if memory is short",
+        )
 
 
 def _train_sentencepiece(sample: Sequence[str], vocab_size: int) -> tuple[bytes, dict[str, Any]]:

@@ -49,10 +49,8 @@ def main(argv: Sequence[str]) -> None:
         return
     from code_t5.training.saved_model import export
 
-    names = (
-        *("name", "max_prompt_tokens", "max_new_tokens", "num_candidates", "batch_size"),
-        *("temperature", "top_k", "stop_at_newline"),
-    )
+    names = ["name", "max_prompt_tokens", "max_new_tokens", "num_candidates", "batch_size"]
+    names += ["temperature", "top_k", "stop_at_newline"]
     config = export.ExportConfig(**{name: flags.FLAGS[name].value for name in names})
     print(export.export_saved_model(argv[1], config=config, **places))
 

@@ -272,9 +272,9 @@ def _made_ready(estimator: Any, vocabulary: Any) -> int:
     return _trained_steps(estimator)
 
 
-def _watches(model_dir: str, *, step: int, every_steps: int, is_state_saved: bool) -> _Watches:
+def _watches(model_dir: str, *, step: int, every_steps: int | None) -> _Watches:
     # A pipeline whose state is saved can hold no Python function.
-    if is_state_saved:
+    if every_steps is None:
         return _Watches(None, None)
     log = FillLog(model_dir, first_step=step, every_steps=every_steps) if every_steps else None
     return _Watches(log, DataWatch())
@@ -334,12 +334,8 @@ def resumable_train_model(
         point = ResumePoint(num_seen * rows_per_step, rows_per_step, estimator.model_dir)
         make_rows = _resumed(make_rows, point)
         skip_seen_data = checkpoint_input_pipeline = False
-    watches = _watches(
-        estimator.model_dir,
-        step=step,
-        every_steps=log_fill_every_steps,
-        is_state_saved=checkpoint_input_pipeline,
-    )
+    every_steps = None if checkpoint_input_pipeline else log_fill_every_steps
+    watches = _watches(estimator.model_dir, step=step, every_steps=every_steps)
     size, num_skipped = rows_per_step, num_seen if skip_seen_data else 0
 
     def input_fn(params: Mapping[str, Any]) -> tf.data.Dataset:

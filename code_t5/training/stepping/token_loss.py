@@ -104,7 +104,9 @@ class TokenLossOperation(mtf.Operation):
         mesh_impl = lowering.mesh_impl(self)
 
         def compute(hidden: tf.Tensor, weights: tf.Tensor, targets: tf.Tensor) -> tuple[Any, ...]:
-            return _slice_loss(hidden, weights, targets, z_loss=self._z_loss)
+            # How many tokens there are is not known ahead, which XLA would have to know.
+            with tf.xla.experimental.jit_scope(compile_ops=False):
+                return _slice_loss(hidden, weights, targets, z_loss=self._z_loss)
 
         parts = [lowering.tensors[tensor] for tensor in self.inputs]
         loss, hidden_gradient, weights_gradient = mesh_impl.slicewise(compute, *parts)

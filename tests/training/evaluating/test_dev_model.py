@@ -6,12 +6,16 @@ import types
 
 import pytest
 
-from benchmarks import dev_model
 from code_t5 import command_line
 
 
 @pytest.fixture
-def fake_trainer(monkeypatch):
+def dev_model(import_program):
+    return import_program("benchmarks.dev_model")
+
+
+@pytest.fixture
+def fake_trainer(dev_model, monkeypatch):
     """A trainer of 4 steps a second that takes 20 seconds to start; its clock is its own."""
     clock, runs = [0.0], []
 
@@ -28,7 +32,7 @@ def fake_trainer(monkeypatch):
     return runs
 
 
-def test_the_training_ends_within_its_time_and_uses_most_of_it(fake_trainer, tmp_path):
+def test_the_training_ends_within_its_time_and_uses_most_of_it(dev_model, fake_trainer, tmp_path):
     found = dev_model.train(tmp_path, data_dir=tmp_path, seconds=900)
     assert 0.95 * 15 < found["minutes"] <= 15
     (first, first_config), (last, config) = fake_trainer
@@ -40,7 +44,7 @@ def test_the_training_ends_within_its_time_and_uses_most_of_it(fake_trainer, tmp
 
 
 def test_a_model_is_trained_once_and_judged_by_the_ngram_model(
-    fake_trainer, tmp_path, monkeypatch, capsys
+    dev_model, fake_trainer, tmp_path, monkeypatch, capsys
 ):
     def lines(share):
         measured = {"mean": share, "interval": [share, share]}

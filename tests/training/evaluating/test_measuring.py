@@ -10,7 +10,6 @@ import types
 
 import pytest
 
-import scripts.evaluate
 from code_t5 import command_line, errors
 from code_t5.data import line_metrics
 from code_t5.storage import manifest
@@ -77,13 +76,13 @@ def test_results_hold_losses_lines_and_baselines_of_every_checkpoint(model, fake
     assert [e["loss"]["nats_per_token"] for e in found["checkpoints"]] == [1 + s for s in steps]
     assert len({entry["fingerprint"] for entry in found["checkpoints"]}) == len(steps)
     lines = found["checkpoints"][0]["lines"]
-    assert lines["all"]["num_lines"] == found["cursors"]["number"] > 10
+    assert lines["all"]["num_lines"] == found["cursors"]["number"] >= 5
     assert (
         lines["line_start"]["num_lines"] + lines["mid_line"]["num_lines"]
         == lines["all"]["num_lines"]
     )
     assert set(found["baselines"]) == {"ngram", "next_line"}
-    assert found["baselines"]["ngram"]["lines"]["all"]["micro"]["exact_match"]["mean"] > 0
+    assert found["baselines"]["ngram"]["lines"]["all"]["micro"]["edit_similarity"]["mean"] > 0.1
     assert found["dataset"]["name"] == "small"
     folder = model.model_dir / "evaluation" / "small_prefix_lm-validation"
     assert json.loads((folder / "results.json").read_bytes()) == found
@@ -137,11 +136,12 @@ def test_damaged_results_are_refused(tmp_path):
             results.read_results(tmp_path)
 
 
-def test_the_program_prints_the_table(model, fakes, monkeypatch, capsys):
+def test_the_program_prints_the_table(model, fakes, import_program, monkeypatch, capsys):
+    program = import_program("scripts.evaluate")
     words = ["evaluate.py", f"--model-dir={model.model_dir}", f"--data_dir={model.data_dir}"]
     monkeypatch.setattr("sys.argv", [*words, "--num_cursors=20", "--checkpoints=10,20"])
     with pytest.raises(SystemExit) as ended:
-        command_line.run(scripts.evaluate.main)
+        command_line.run(program.main)
     assert not ended.value.code
     printed = capsys.readouterr().out
     assert printed.startswith(
