@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from training.stepping import tiny_training as tiny
 
+from code_t5.training.stepping import session
+
 MESHES = ("model:1,batch:1", "model:1,batch:2", "model:2,batch:1", "model:2,batch:2")
 RECOMPUTED = ("transformer.LayerStack.recompute_grads = True",)
 MICROBATCHES = ("utils.serialize_num_microbatches.tokens_per_microbatch_per_replica = 32",)
@@ -52,6 +54,13 @@ def test_all_parts_do_on_every_mesh(mesh, standard, tmp_path):
 def test_they_do_where_layers_are_recomputed_or_batches_divided(setting, standard, tmp_path):
     parts = (*tiny.LOSS, *tiny.ATTENTION, *setting)
     check_equal(tiny.train(tmp_path, *parts, weights=standard.initial), standard)
+
+
+@pytest.mark.slow
+def test_they_do_when_xla_compiles_what_it_can(standard, tmp_path):
+    parts = (*tiny.LOSS, *tiny.ATTENTION)
+    config = session.session_config("float32", xla=True)
+    check_equal(tiny.train(tmp_path, *parts, weights=standard.initial, config=config), standard)
 
 
 def test_the_loss_of_an_evaluation_is_the_same(standard, tmp_path):
