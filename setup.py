@@ -48,6 +48,8 @@ TRAIN = [
     "t5==0.9.3",
     "seqio==0.0.20",
     "gin-config>=0.5.0",
+    # Distances between lines.
+    "editdistance>=0.6",
     # t5 asks for the nightly, mesh-tensorflow for the release, and both install the same
     # folder: whichever comes last wins, so the two are held at one release.
     "tensorflow-datasets==4.9.9; python_version >= '3.10'",

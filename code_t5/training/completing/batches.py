@@ -17,8 +17,8 @@ from code_t5 import errors, progress
 from code_t5.storage import atomic, fingerprints
 from code_t5.training.completing import json_rows
 from code_t5.training.completing.completer import Completer, DecodingOptions
-from code_t5.training.completing.prompts import Gap, Prompt
 from code_t5.training.completing.records import RecordFile
+from code_t5.training.prompts import Gap, Prompt
 
 # Prompts that are completed before what came is written down.
 _CHUNK = 32

@@ -13,7 +13,7 @@ from absl import flags
 from code_t5 import errors
 from code_t5.training.completing import batches, cursors, shown
 from code_t5.training.completing.completer import Completer, DecodingOptions
-from code_t5.training.completing.prompts import GAP_OBJECTIVES, Gap
+from code_t5.training.prompts import GAP_OBJECTIVES, Gap
 
 _MODEL_DIR = flags.DEFINE_string("model_dir", None, "The model directory, or an export of it.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the model's data set was built.")

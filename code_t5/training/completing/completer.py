@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from code_t5.encoding import piece_model, token_model
-from code_t5.training.completing import prompts as prompt_forms
-from code_t5.training.completing.decoding_options import Candidate, DecodingOptions
+from code_t5.training import prompts as prompt_forms
+from code_t5.training.decoding_options import Candidate, DecodingOptions
 from code_t5.training.hugging_face import opening
 
 _LINE_END = 0x0A

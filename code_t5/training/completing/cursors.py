@@ -12,7 +12,7 @@ import pathlib
 import re
 
 from code_t5 import errors
-from code_t5.training.completing.prompts import Gap
+from code_t5.training.prompts import Gap
 
 _PLACE = re.compile(r"(?P<path>.+?):(?P<line>\d{1,9})(?::(?P<column>\d{1,9}))?", re.DOTALL)
 _MAX_FILE_BYTES = 64 << 20

@@ -9,8 +9,8 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.encoding import piece_model, token_model
-from code_t5.training.completing.decoding_options import Candidate
-from code_t5.training.completing.prompts import SPAN_CORRUPTION, Prompt, PromptEncoder
+from code_t5.training.decoding_options import Candidate
+from code_t5.training.prompts import SPAN_CORRUPTION, Prompt, PromptEncoder
 from code_t5.training.saved_model import exported
 from code_t5.training.saved_model.runner import Candidates, Runner
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from code_t5.training.completing.prompts import GAP_OBJECTIVES, Gap
+from code_t5.training.prompts import GAP_OBJECTIVES, Gap
 from code_t5.training.saved_model import exported
 from code_t5.training.saved_model.text_runner import TextRunner
 from code_t5.training.serving.predictions import Prediction, Prompt, ScoredText

@@ -5,8 +5,8 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from code_t5.training.completing.decoding_options import Candidate
-from code_t5.training.completing.prompts import Gap
+from code_t5.training.decoding_options import Candidate
+from code_t5.training.prompts import Gap
 
 
 class StandInCompleter:

@@ -9,8 +9,8 @@ from training.completing import stand_in_completer as stand_in
 
 from code_t5 import errors
 from code_t5.training.completing import batches
-from code_t5.training.completing.decoding_options import DecodingOptions
-from code_t5.training.completing.prompts import Gap
+from code_t5.training.decoding_options import DecodingOptions
+from code_t5.training.prompts import Gap
 
 
 def _complete(tmp_path, completer, **options):

@@ -15,9 +15,9 @@ from training.completing import stand_in_completer as stand_in
 
 from code_t5 import errors
 from code_t5.training.completing import complete_flags
-from code_t5.training.completing.decoding_options import Candidate
-from code_t5.training.completing.prompts import Gap
 from code_t5.training.completing.shown import shown_lines
+from code_t5.training.decoding_options import Candidate
+from code_t5.training.prompts import Gap
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 

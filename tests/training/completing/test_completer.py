@@ -16,7 +16,7 @@ from code_t5 import errors
 from code_t5.training import completion
 from code_t5.training.completing import completer as completing
 from code_t5.training.completing.completer import DecodingOptions
-from code_t5.training.completing.prompts import Gap
+from code_t5.training.prompts import Gap
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROMPTS = ["import os\n\n\ndef main(", "", "class A:\n    x = 1\n", "x" * 3000, "é\t\r\n"]

@@ -6,7 +6,7 @@ import pytest
 
 from code_t5 import errors
 from code_t5.training.completing import cursors
-from code_t5.training.completing.prompts import Gap
+from code_t5.training.prompts import Gap
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from training.problems import small_problems as small
 
 from code_t5 import errors
-from code_t5.training.completing import decoding_options
+from code_t5.training import decoding_options
 from code_t5.training.problems import fence, passing
 
 _LIMITS = fence.FenceLimits(wall_seconds=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from code_t5.training.completing.prompts import Gap, PromptEncoder
+from code_t5.training.prompts import Gap, PromptEncoder
 
 
 class _CharacterModel:
