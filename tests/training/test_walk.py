@@ -57,6 +57,7 @@ def weights(model_dir, step):
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_training_resumes_evaluates_and_completes(tmp_path):
     train(tmp_path, steps=3)

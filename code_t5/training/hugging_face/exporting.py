@@ -195,20 +195,12 @@ def _generation_config(task: TrainedTask) -> dict[str, Any]:
 
 
 def _write_manifest(folder: pathlib.Path, fields: dict[str, Any]) -> None:
-    files = {
-        path.relative_to(folder).as_posix(): {
-            "size_bytes": path.stat().st_size,
-            "sha256": fingerprints.hash_file(path),
-        }
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
     manifest.write_manifest(
         folder,
         {
             "format_name": opening.FORMAT_NAME,
             "format_version": opening.FORMAT_VERSION,
-            "files": files,
+            "files": listed_files.list_files(folder),
             **fields,
         },
     )

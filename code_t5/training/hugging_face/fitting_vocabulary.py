@@ -155,7 +155,11 @@ def _load_tokenizer(folder: pathlib.Path) -> Any:
 
     try:
         return transformers.AutoTokenizer.from_pretrained(
-            folder, use_fast="tokenizer.json" in names, local_files_only=True
+            folder,
+            use_fast="tokenizer.json" in names,
+            local_files_only=True,
+            # Without a word transformers asks the user, in the middle of everything.
+            trust_remote_code=False,
         )
     # transformers raises what it pleases on damaged files.
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pathlib
 import shutil
@@ -80,7 +81,10 @@ def test_damaged_tokenizer_is_refused_in_one_line(model_dir, small_data_dir):
     assert "\n" not in str(caught.value)
 
 
-def test_code_of_a_tokenizer_is_not_run(model_dir, small_data_dir, tmp_path):
+def test_code_of_a_tokenizer_is_not_run(model_dir, small_data_dir, tmp_path, monkeypatch):
+    # transformers would ask, and somebody would have piped `yes` into the program.
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     config = json.loads((model_dir / "tokenizer_config.json").read_bytes())
     config["auto_map"] = {"AutoTokenizer": ["trap.Trap", "trap.Trap"]}
     config["tokenizer_class"] = "Trap"

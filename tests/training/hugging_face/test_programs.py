@@ -48,6 +48,8 @@ def test_model_is_exported_and_imported_by_programs(trained_small, tmp_path):
     [
         (("export", "--format=hugging_face"), "found 0 model directories"),
         (("export", "gone", "--format=hugging_face"), "newest checkpoint"),
+        (("export", "gone", "--format=hugging_face", "--top-k=3"), "found --top_k, which is of a"),
+        (("export", "gone", "--format=hugging_face", "--stop_at_newline"), "--stop_at_newline"),
         (("import_hugging_face", "a", "b", "--model_dir=c"), "found 2 directories"),
         (("import_hugging_face", "gone", "--model_dir=c"), "found no directory gone"),
     ],

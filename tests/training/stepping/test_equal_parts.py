@@ -72,22 +72,28 @@ def test_the_loss_of_an_evaluation_is_the_same(standard, tmp_path):
     assert found.losses[0] < standard.losses[0]
 
 
+def slow(*settings):
+    return pytest.param(settings, marks=pytest.mark.slow)
+
+
+_SELF = "transformer_layers.SelfAttention"
+
+
 @pytest.mark.parametrize(
-    "setting",
+    "settings",
     [
-        "transformer.Unitransformer.label_smoothing = 0.1",
-        "transformer.Unitransformer.shared_embedding_and_softmax_weights = False",
-        pytest.param(
-            "transformer_layers.SelfAttention.relative_attention_type = 'bias'",
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(
-            "transformer_layers.SelfAttention.relative_attention_type = None",
-            marks=pytest.mark.slow,
-        ),
+        ("transformer.Unitransformer.positional_embedding = True",),
+        slow("transformer.Unitransformer.sinusoid_positional_embedding = True"),
+        slow("transformer.Unitransformer.label_smoothing = 0.1"),
+        slow("transformer.Unitransformer.shared_embedding_and_softmax_weights = False"),
+        slow("transformer.Unitransformer.ensemble = 2"),
+        slow(f"{_SELF}.relative_attention_type = 'bias'"),
+        slow(f"{_SELF}.relative_attention_type = None"),
+        slow(f"{_SELF}.attention_kwargs = {{'extra_logit': 0.0}}"),
+        slow(f"{_SELF}.z_loss_coeff = 0.01"),
     ],
 )
-def test_settings_of_other_models_are_heeded(setting, tmp_path):
-    wanted = tiny.train(tmp_path, setting)
-    parts = (*tiny.LOSS, *tiny.ATTENTION, setting)
+def test_settings_of_other_models_are_heeded(settings, tmp_path):
+    wanted = tiny.train(tmp_path, *settings)
+    parts = (*tiny.LOSS, *tiny.ATTENTION, *settings)
     check_equal(tiny.train(tmp_path, *parts, weights=wanted.initial), wanted)
