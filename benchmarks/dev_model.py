@@ -86,7 +86,7 @@ def build(run: Run) -> None:
     subprocess.run([*command, *places], check=True)
 
 
-def training_config(run: Run, model_dir: pathlib.Path, *, num_steps: int) -> launch.TrainerConfig:
+def training_config(run: Run, *, model_dir: pathlib.Path, num_steps: int) -> launch.TrainerConfig:
     """Returns one run of the trainer.
 
     Args:
@@ -108,7 +108,7 @@ def _trial(run: Run) -> tuple[float, float]:
     """Returns steps per second, and the seconds that are spent beside steps."""
     folder = run.work_dir / "trial"
     shutil.rmtree(folder, ignore_errors=True)
-    config = training_config(run, folder, num_steps=_TRIAL_STEPS)
+    config = training_config(run, model_dir=folder, num_steps=_TRIAL_STEPS)
     start = time.monotonic()
     launch.run_trainer(config, name="train", description="trial", num_steps=_TRIAL_STEPS)
     seconds = time.monotonic() - start
@@ -128,7 +128,7 @@ def train(run: Run) -> dict[str, Any]:
     """
     speed, start_up = _trial(run)
     num_steps = max(1, int((run.minutes * 60 - start_up) * _USED * speed))
-    config = training_config(run, run.model_dir, num_steps=num_steps)
+    config = training_config(run, model_dir=run.model_dir, num_steps=num_steps)
     start = time.monotonic()
     launch.run_trainer(config, name="train", description="training", num_steps=num_steps)
     return {

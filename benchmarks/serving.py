@@ -117,8 +117,8 @@ def _measure_server(
     with _server(arguments, log_path=folder / "serve.log") as address:
         ask = {"address": address, "name": _NAME, "clients": _CLIENTS.value}
         serving_clients.run_load(**ask, asked=prompts[:_WARM_UP_REQUESTS])
-        counts = ('code_t5_tokens_total{kind="new"}', "code_t5_batch_size_sum")
-        counts = (*counts, "code_t5_batch_size_count")
+        counts = ['code_t5_tokens_total{kind="new"}', "code_t5_batch_size_sum"]
+        counts += ["code_t5_batch_size_count"]
         before = [_metric(address, name) for name in counts]
         load = serving_clients.run_load(**ask, asked=prompts)
         tokens, rows, batches = (_metric(address, name) - one for name, one in zip(counts, before))

@@ -20,11 +20,11 @@ from typing import Any
 from code_t5 import errors, library_errors
 
 # Packages whose modules only register what gin may name when they are imported.
-KNOWN_PACKAGES = ("code_t5", "mesh_tensorflow", "seqio", "t5")
+KNOWN_PACKAGES = ("code_t5", "mesh_tensorflow", "t5")
 # A configuration is some 15 kB.
 _MAX_BYTES = 4 << 20
-# One reader may see a line's end in them where another sees none.
-_ODD_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+# One reader may see a line's end in them where another sees none; the last are no UTF-8.
+_ODD_CHARACTERS = re.compile("[\x00-\x08\x0b-\x1f\x7f\udc80-\udcff]")
 
 
 def read_statements(path: str | os.PathLike[str], *, delegate: Any = None) -> list[Any]:
@@ -52,11 +52,11 @@ def read_statements(path: str | os.PathLike[str], *, delegate: Any = None) -> li
         ) from error
     if len(data) > _MAX_BYTES:
         raise _no_gin_file(source, f"it has more than {_MAX_BYTES} bytes")
+    text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    odd = _ODD_CHARACTERS.search(text)
+    if odd:
+        raise _no_gin_file(source, f"it holds the character {odd.group()!a}")
     try:
-        text = data.decode("utf-8").replace("\r\n", "\n")
-        odd = _ODD_CHARACTERS.search(text)
-        if odd:
-            raise ValueError(f"it holds the control character {odd.group()!a}")
         return list(_parser(text, delegate))
     except (SyntaxError, ValueError, tokenize.TokenError, RecursionError, MemoryError) as error:
         raise _no_gin_file(source, library_errors.one_line(error)) from error
@@ -115,8 +115,8 @@ def check_imports(
         if module is not None and not _is_known(module, (*KNOWN_PACKAGES, *module_imports)):
             raise errors.InputError(
                 f"{source} imports {module!a}, which would run its code; wanted only modules of "
-                f"{', '.join(KNOWN_PACKAGES)} and those named with --module_import; remove the "
-                "line, or name the module with --module_import (scripts/export.py has it) if you trust it"
+                f"{', '.join(KNOWN_PACKAGES)} and those given; remove the line, or, if you trust "
+                f"the module, give it: scripts/export.py has --module_import={module!a}"
             )
     return source
 

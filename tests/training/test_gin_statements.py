@@ -43,7 +43,7 @@ def test_included_file_is_refused(tmp_path):
 @pytest.mark.parametrize("character", ["\r", "\x0c", "\x00", "\x1b"])
 def test_line_end_that_not_every_reader_sees_is_refused(tmp_path, character):
     write_config(tmp_path, f"a = 1 # words{character}import trap_of_a_model\n")
-    with pytest.raises(errors.ArtifactError, match="control character"):
+    with pytest.raises(errors.ArtifactError, match="holds the character"):
         operative_config.find(tmp_path)
 
 

@@ -104,19 +104,6 @@ def logged_loss(model_dir, lengths):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "mesh, shape", [("cpu_2", "model:1,batch:2"), ("cpu_2_model", "model:2,batch:1")]
-)
-def test_two_devices_train(tmp_path, mesh, shape):
-    log = train(
-        tmp_path, steps=2, gin_files=("runs/dev_prefix_lm.gin", f"meshes/{mesh}.gin")
-    ).read_text()
-    assert launch.latest_step(tmp_path) == 2
-    assert f"mesh_shape={shape}" in log
-    assert "['cpu:0', 'cpu:1']" in (tmp_path / operative_config.FILE_NAME).read_text()
-
-
-@pytest.mark.slow
 def test_main_model_file_trains_with_the_command_of_the_readme(tmp_path):
     train(
         tmp_path,

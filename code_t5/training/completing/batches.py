@@ -46,10 +46,11 @@ def read_prompts(path: str | os.PathLike[str]) -> list[tuple[dict[str, Any], Pro
                 f"{where} is of type {type(row).__name__}; wanted a text or an object with a field "
                 "'prompt'; mend the file"
             )
-        prompt = _code_field(row, name="prompt", where=where)
-        has_suffix = "suffix" in row
-        gap = Gap(prompt, _code_field(row, name="suffix", where=where)) if has_suffix else prompt
-        found.append((row, gap))
+        code = _code_field(row, name="prompt", where=where)
+        prompt: Prompt = code
+        if "suffix" in row:
+            prompt = Gap(code, _code_field(row, name="suffix", where=where))
+        found.append((row, prompt))
     if not found:
         raise errors.InputError(f"{path} holds no prompt; wanted one or more; name another file")
     return found

@@ -79,7 +79,7 @@ class Baselines:
 
 
 def open_baselines(
-    dataset: prepared.PreparedDataset, config: BaselineConfig, *, max_new_tokens: int = 64
+    dataset: prepared.PreparedDataset, *, config: BaselineConfig, max_new_tokens: int = 64
 ) -> Baselines:
     """Returns the baselines of a data set's training split; counts what is not counted yet.
 

@@ -20,7 +20,6 @@ from code_t5 import errors
 from code_t5.data import line_metrics
 from code_t5.encoding import token_model
 from code_t5.storage import atomic, fingerprints, prepared
-from code_t5.training.checkpoints import reading
 from code_t5.training.evaluating import (
     answers,
     baselines,
@@ -34,7 +33,6 @@ from code_t5.training.evaluating import (
 from code_t5.training.evaluating.cursors import Cursor
 
 FOLDER = "evaluation"
-NEWEST, ALL = "newest", "all"
 SPLITS = {"validation": ("validation",), "test": ("test",), "held_out": ("validation", "test")}
 # Raised whenever the same settings come to give other figures.
 _VERSION = 2
@@ -62,7 +60,7 @@ class EvaluationConfig:
     data_dir: pathlib.Path | None = None
     task: str | None = None
     split: str = "validation"
-    checkpoints: str = NEWEST
+    checkpoints: str = subject.NEWEST
     num_cursors: int = 2000
     max_examples: int = 2048
     with_baselines: bool = True
@@ -88,7 +86,7 @@ def evaluate(config: EvaluationConfig) -> dict[str, Any]:
       TrainerError: The trainer failed.
       CodeT5Error: A child process died.
     """
-    steps = choose_steps(config.model_dir, config.checkpoints)
+    steps = subject.choose_steps(config.model_dir, config.checkpoints)
     chosen = subject.find_subject(config.model_dir, data_dir=config.data_dir, task=config.task)
     folder = config.model_dir / FOLDER / f"{chosen.task}-{config.split}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +98,7 @@ def evaluate(config: EvaluationConfig) -> dict[str, Any]:
         entries = []
         for step in steps:
             lines = _measure_lines(config, step=step, asked=asked, folder=folder)
-            fingerprint = checkpoint_fingerprint(config.model_dir, step)
+            fingerprint = subject.checkpoint_fingerprint(config.model_dir, step)
             loss = found_losses.get(step)
             entries.append({"step": step, "fingerprint": fingerprint, "loss": loss, "lines": lines})
         found = {
@@ -132,43 +130,6 @@ def results_folder(config: EvaluationConfig, task: str) -> pathlib.Path:
     )
     words = [f"{name}_{value}" for name, value, default in settings if value != default]
     return config.model_dir / FOLDER / "-".join([task, config.split, *words])
-
-
-def choose_steps(model_dir: pathlib.Path, checkpoints: str) -> list[int]:
-    """Returns the steps that are asked for, smallest first.
-
-    Args:
-      model_dir: The model directory.
-      checkpoints: `newest`, `all`, or steps with commas between them.
-
-    Returns:
-      Steps, each once.
-
-    Raises:
-      InputError: There is no such checkpoint.
-      ArtifactError: One lacks files.
-    """
-    if checkpoints == NEWEST:
-        steps = [reading.newest_step(model_dir)]
-    elif checkpoints == ALL:
-        steps = reading.list_steps(model_dir) or [reading.newest_step(model_dir)]
-    else:
-        words = [word.strip() for word in checkpoints.split(",")]
-        if not all(word.isascii() and word.isdigit() and len(word) < 19 for word in words):
-            raise errors.InputError(
-                f"--checkpoints is {checkpoints!r}; wanted newest, all, or steps as in 100,200; "
-                f"there are {reading.list_steps(model_dir)}"
-            )
-        steps = sorted({int(word) for word in words})
-    for step in steps:
-        reading.checkpoint_path(model_dir, step)
-    return steps
-
-
-def checkpoint_fingerprint(model_dir: pathlib.Path, step: int) -> str:
-    """Returns the hash of a checkpoint: of its index, which holds checksums of all its numbers."""
-    prefix = reading.checkpoint_path(model_dir, step)
-    return fingerprints.hash_file(f"{prefix}.index")
 
 
 def _draw(config: EvaluationConfig, dataset: prepared.PreparedDataset) -> list[Cursor]:
@@ -230,7 +191,7 @@ def _losses(
     for step in steps:
         key = {
             "version": _VERSION,
-            "checkpoint": checkpoint_fingerprint(config.model_dir, step),
+            "checkpoint": subject.checkpoint_fingerprint(config.model_dir, step),
             "dataset": dataset.read_manifest()["fingerprint"],
             "max_examples": config.max_examples,
         }
@@ -262,7 +223,7 @@ def _measure_lines(
     """Has a checkpoint complete the lines, and scores it."""
     key = {
         "version": _VERSION,
-        "checkpoint": checkpoint_fingerprint(config.model_dir, step),
+        "checkpoint": subject.checkpoint_fingerprint(config.model_dir, step),
         "max_new_tokens": config.max_new_tokens,
     }
 
@@ -290,7 +251,7 @@ def _baselines(
     config: EvaluationConfig, chosen: subject.Subject, asked: Sequence[Cursor]
 ) -> dict[str, Any]:
     counted = baselines.open_baselines(
-        chosen.counted, config.counted, max_new_tokens=config.max_new_tokens
+        chosen.counted, config=config.counted, max_new_tokens=config.max_new_tokens
     )
     found = {}
     for name, about in counted.about.items():

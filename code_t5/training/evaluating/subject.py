@@ -1,4 +1,4 @@
-"""What is evaluated: a model, and the Task and data set that it is measured on.
+"""What is evaluated: checkpoints of a model, and the Task and data set they are measured on.
 
 Nothing here needs TensorFlow. A model may be measured on another data set than it was trained on,
 if that is encoded with the model's vocabulary; baselines are counted on the training split of the
@@ -7,17 +7,19 @@ model's own data set then, as they may know no more than the model.
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from typing import Any, NamedTuple
 
 from code_t5 import errors
 from code_t5.data import objectives
 from code_t5.encoding import piece_model
-from code_t5.storage import prepared
-from code_t5.training.checkpoints import vocabulary_record
+from code_t5.storage import fingerprints, prepared
+from code_t5.training.checkpoints import reading, vocabulary_record
 from code_t5.training.hugging_face import architecture, trained_task
 from code_t5.training.hugging_face.gin_settings import GinSettings
 
+NEWEST, ALL = "newest", "all"
 # What says how large a model is, as gin_configs/models has it.
 _SIZES = ("d_model", "d_ff", "d_kv", "num_heads", "num_layers")
 
@@ -41,7 +43,8 @@ class Subject(NamedTuple):
     model: dict[str, Any]
 
 
-class _Vocabulary(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class _Vocabulary:
     fingerprint: str
 
 
@@ -126,3 +129,40 @@ def _check_vocabulary(
                 f"model in {model_dir} was trained with ({trained_on}); name a --task of a data "
                 "set that was built with that vocabulary"
             )
+
+
+def choose_steps(model_dir: pathlib.Path, checkpoints: str) -> list[int]:
+    """Returns the steps that are asked for, smallest first.
+
+    Args:
+      model_dir: The model directory.
+      checkpoints: `newest`, `all`, or steps with commas between them.
+
+    Returns:
+      Steps, each once.
+
+    Raises:
+      InputError: There is no such checkpoint.
+      ArtifactError: One lacks files.
+    """
+    if checkpoints == NEWEST:
+        steps = [reading.newest_step(model_dir)]
+    elif checkpoints == ALL:
+        steps = reading.list_steps(model_dir) or [reading.newest_step(model_dir)]
+    else:
+        words = [word.strip() for word in checkpoints.split(",")]
+        if not all(word.isascii() and word.isdigit() and len(word) < 19 for word in words):
+            raise errors.InputError(
+                f"--checkpoints is {checkpoints!r}; wanted newest, all, or steps as in 100,200; "
+                f"there are {reading.list_steps(model_dir)}"
+            )
+        steps = sorted({int(word) for word in words})
+    for step in steps:
+        reading.checkpoint_path(model_dir, step)
+    return steps
+
+
+def checkpoint_fingerprint(model_dir: pathlib.Path, step: int) -> str:
+    """Returns the hash of a checkpoint: of its index, which holds checksums of all its numbers."""
+    prefix = reading.checkpoint_path(model_dir, step)
+    return fingerprints.hash_file(f"{prefix}.index")

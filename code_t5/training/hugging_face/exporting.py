@@ -17,7 +17,8 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.encoding.piece_model import EOS_ID, PAD_ID
-from code_t5.storage import atomic, fingerprints, manifest
+from code_t5.storage import atomic, manifest
+from code_t5.training import listed_files
 from code_t5.training.checkpoints import reading
 from code_t5.training.hugging_face import architecture as architectures
 from code_t5.training.hugging_face import (

@@ -163,7 +163,11 @@ def _load_tokenizer(folder: pathlib.Path) -> Any:
         )
     # transformers raises what it pleases on damaged files.
     except Exception as error:
+        reason = library_errors.one_line(error)
+        if "trust_remote_code" in reason:
+            # Its advice is to run the code.
+            reason = "it is code in that directory, and no code of a model is run"
         raise errors.InputError(
-            f"the tokenizer of {folder} cannot be read: {library_errors.one_line(error)}; wanted "
-            f"what save_pretrained writes; save it there again; or {_MEND}"
+            f"the tokenizer of {folder} cannot be read: {reason}; wanted what save_pretrained "
+            f"writes; save it there again; or {_MEND}"
         ) from error

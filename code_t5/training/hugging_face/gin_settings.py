@@ -1,7 +1,8 @@
 """Reads what a gin file binds, without gin's registry: nothing is imported and nothing is called.
 
-`code_t5.training.gin_statements` says why. A *setting* here is one binding, `scope/Name.argument = value`; a *reference* is a
-value `@Name`, a *macro* a value `%name`, which stands for what `name = ...` binds.
+`code_t5.training.gin_statements` says why. A *setting* here is one binding, `scope/Name.argument =
+value`; a *reference* is a value `@Name`, a *macro* a value `%name`, which stands for what `name =
+...` binds.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import datetime
 from typing import Any, Callable
 
 from code_t5.training.problems import value_kinds
@@ -26,7 +27,7 @@ class Decoder:
     """
 
     object_of: Callable[[int], Any]
-    value_of: Callable[[int], Any] = {}.__getitem__
+    value_of: Callable[[int], Any] = dict[int, Any]().__getitem__
     less_fn: Callable[[], None] = lambda: None
 
     def decode(self, message: Any) -> Any:

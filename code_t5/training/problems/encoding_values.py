@@ -56,9 +56,11 @@ class Encoder:
         """Returns a mutable value's kind and what it holds.
 
         Raises:
-          UnsendableError: There are too many items, or they lie too deep.
+          UnsendableError: There are too many items, or they lie too deep, or it is none.
         """
         kind = value_kinds.kind_of(value)
+        if kind not in value_kinds.MUTABLE_KINDS:
+            raise UnsendableError(f"a {type(value).__name__} has become something else")
         try:
             return [kind, self._content(kind, value)]
         except RecursionError as error:
@@ -93,7 +95,10 @@ class Encoder:
         name = value_kinds.number_type(value)
         if name:
             return ["number", [name, self._encode(value.item())]]
-        for cls, plain in ((str, str.__str__), (int, int.__index__), (float, float.__float__)):
+        scalars: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+            *((str, str.__str__), (int, int.__index__), (float, float.__float__)),
+        )
+        for cls, plain in scalars:
             if isinstance(value, cls):
                 self.less_fn(value)
                 return ["less", self._encode(plain(value))]

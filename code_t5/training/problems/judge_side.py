@@ -22,7 +22,7 @@ import traceback
 import types
 from typing import Any, NoReturn
 
-from code_t5.training.problems import solution_line, told_errors
+from code_t5.training.problems import solution_line
 from code_t5.training.problems.solution_line import SolutionLine
 
 PASSED, FAILED, ERROR, UNJUDGED = "passed", "failed", "error", "unjudged"

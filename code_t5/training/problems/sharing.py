@@ -10,7 +10,8 @@ A solution that lies about them does no more than one that changes its arguments
 
 from __future__ import annotations
 
-import json
+import collections
+import operator
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,22 @@ from code_t5.training.problems.encoding_values import Encoder
 
 # A value that only the table holds: its place there, and the question itself.
 _HELD_BY_NOBODY = 2
+
+
+def _held(value: Any) -> Any:
+    """Returns what a mutable value holds now, to be compared with what it holds later."""
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, (list, set, collections.deque)):
+        return list(value)
+    return bytes(value) if isinstance(value, bytearray) else value.tobytes()
+
+
+def _is_same(now: Any, before: Any) -> bool:
+    """Says whether nothing has changed: 1 and True are equal, but not the same."""
+    if isinstance(now, bytes):
+        return now == before
+    return len(now) == len(before) and all(map(operator.is_, now, before))
 
 
 class SharedValues:
@@ -35,8 +52,8 @@ class SharedValues:
         self._next = first_number
         self._values: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
-        # What the other side knows of each, as JSON: 1, 1.0 and True are not the same.
-        self._known: dict[int, str] = {}
+        # What each held when both sides had the same.
+        self._known: dict[int, Any] = {}
 
     def value_of(self, number: int) -> Any:
         """Returns the value of a number; for `Decoder`."""
@@ -71,11 +88,11 @@ class SharedValues:
         changed: dict[str, Any] = {}
         # The list grows on the way.
         for number in numbers:
-            content = encoder.content(self._values[number])
-            text = json.dumps(content)
-            if self._known.get(number) != text:
-                self._known[number] = text
-                changed[str(number)] = content
+            value = self._values[number]
+            held = _held(value)
+            if number not in self._known or not _is_same(held, self._known[number]):
+                changed[str(number)] = encoder.content(value)
+                self._known[number] = held
         return messages, changed
 
     def _add(self, number: int, value: Any) -> None:
@@ -101,7 +118,7 @@ class SharedValues:
                 self._add(number, decoder.make(content))
         for number, content in contents.items():
             decoder.fill(self._values[number], content)
-            self._known[number] = json.dumps(content)
+            self._known[number] = _held(self._values[number])
 
     def forget(self, numbers: Any) -> None:
         """Forgets values; unknown numbers, and whatever is none, are left out."""
@@ -116,13 +133,12 @@ class SharedValues:
         Those that only such values hold are among them.
         """
         found: list[int] = []
-        while True:
-            unheld = [
-                number
-                for number in self._values
-                if sys.getrefcount(self._values[number]) <= _HELD_BY_NOBODY
-            ]
-            if not unheld:
-                return found
-            self.forget(unheld)
-            found += unheld
+        num_before = -1
+        # Mostly once: whatever holds others was numbered before them.
+        while len(found) != num_before:
+            num_before = len(found)
+            for number in sorted(self._values):
+                if sys.getrefcount(self._values[number]) <= _HELD_BY_NOBODY:
+                    self.forget([number])
+                    found.append(number)
+        return found

@@ -29,7 +29,9 @@ def describe_error(error: BaseException) -> list[Any]:
         text = ""
     own = next(cls for cls in type(error).__mro__ if vars(builtins).get(cls.__name__) is cls)
     try:
-        arguments = encoding_values.encode_value(list(error.args))
+        # An error of the system's has a file's name besides.
+        made_of = OSError.__reduce__(error)[1] if isinstance(error, OSError) else error.args
+        arguments = encoding_values.encode_value(list(made_of))
         is_small = len(json.dumps(arguments)) <= _MAX_ARGUMENTS
     except Exception:  # noqa: BLE001 - see above
         arguments, is_small = None, False

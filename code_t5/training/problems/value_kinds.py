@@ -97,6 +97,7 @@ def number_type(value: Any) -> str:
 
 
 def is_number_type(name: str) -> bool:
+    """Says whether numpy's type of this name is one of numbers or texts."""
     if name[1:2] == "U":
         return name[2:].isdecimal() and int(name[2:]) <= _MAX_TEXT_WIDTH
     return name[1:] in _NUMBERS

@@ -38,6 +38,7 @@ class TimedProtocol(H11Protocol):
     _timed_cycle: object | None = None
     _head_begun = False
     _quiet_since = 0.0
+    _has_warned = False
 
     def _allow(self, seconds: float, *, waiting_for: str) -> None:
         """Starts the clock anew."""
@@ -60,8 +61,18 @@ class TimedProtocol(H11Protocol):
         self._quiet_since = self.loop.time()
         self._allow(self.limits.head_seconds, waiting_for="head")
         if len(self.connections) > self.limits.max_connections:
-            _LOGGER.warning("more than %d connections: cut one", self.limits.max_connections)
+            self._warn_once()
             self._quietest()._cut("place")
+
+    @classmethod
+    def _warn_once(cls) -> None:
+        """Says that there are too many; a flood of them is no flood of lines."""
+        if not cls._has_warned:
+            cls._has_warned = True
+            _LOGGER.warning(
+                "more than %d connections: the quietest are cut, and /metrics counts them",
+                cls.limits.max_connections,
+            )
 
     def _quietest(self) -> TimedProtocol:
         """Returns the connection that has been quiet longest; this one is the youngest."""

@@ -75,6 +75,8 @@ def with_barriers(model_fn: Callable[..., Any]) -> Callable[..., Any]:
     # Estimators look at the names.
     def found(features: Any, labels: Any, mode: str, config: Any, params: Any) -> Any:
         with barriers():
-            return model_fn(features=features, labels=labels, mode=mode, config=config, params=params)
+            return model_fn(
+                features=features, labels=labels, mode=mode, config=config, params=params
+            )
 
     return found

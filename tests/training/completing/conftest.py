@@ -16,6 +16,12 @@ def exported_small(small_hugging_face):
 @pytest.fixture(scope="session")
 def completer(exported_small):
     """The model, loaded."""
+    import torch
+
     from code_t5.training.completing.completer import Completer
 
-    return Completer.from_export(exported_small.directory)
+    # So small a model waits for a second thread longer than it computes.
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield Completer.from_export(exported_small.directory)
+    torch.set_num_threads(num_threads)

@@ -71,7 +71,7 @@ class _JoiningModel:
 
     @property
     def token_bytes(self):
-        return Ragged.from_rows([np.frombuffer(piece, np.uint8) for piece in self.pieces])
+        return Ragged.from_rows([list(piece) for piece in self.pieces], np.uint8)
 
 
 def test_a_piece_that_goes_on_behind_the_line_end_ends_the_line(monkeypatch):

@@ -12,7 +12,7 @@ import pytest
 
 from code_t5 import errors
 from code_t5.storage import manifest
-from code_t5.training.hugging_face import export_hugging_face, latest_export, open_export, opening
+from code_t5.training.hugging_face import latest_export, open_export, opening
 
 
 @pytest.fixture
@@ -34,6 +34,7 @@ def test_current_export_is_opened_without_its_data(small_hugging_face, tmp_path,
     assert (export.step, export.task) == (20, "small_prefix_lm")
 
 
+@pytest.mark.slow
 def test_export_is_made_in_a_child_process_once(small_model, tmp_path):
     program = (
         "import sys; from code_t5.training.hugging_face import latest_export\n"

@@ -303,13 +303,15 @@ def test_a_connection_too_many_takes_the_place_of_the_quietest():
         assert server.predict({"instances": ["a"]}).status == 200
 
 
-def test_connections_that_come_all_at_once_are_no_more_than_there_may_be():
+def test_connections_that_come_all_at_once_are_no_more_than_there_may_be(caplog):
     with running(FakeServedModel(), max_connections=3) as server, contextlib.ExitStack() as stack:
         held = [stack.enter_context(_connect(server)) for _ in range(40)]
         assert _ask_on(held[-1])[0] == 200
         for connection in held[:-3]:
             assert _all(connection) == b""
         assert [_ask_on(one)[0] for one in held[-3:]] == [200] * 3
+    # One line in the log, whatever the number.
+    assert caplog.text.count("more than 3 connections") == 1
 
 
 def test_a_connection_too_many_is_cut_where_all_others_are_answered():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 
+import mesh_tensorflow as mtf
 import pytest
 from mesh_tensorflow.transformer import transformer_layers
 
@@ -70,3 +71,29 @@ def test_another_function_computes_it_only_while_it_is_quick(name):
     assert layer.attention_fn is not attention._quick_attention
     layer._is_quick = True
     assert layer.attention_fn is attention._quick_attention
+
+
+@pytest.mark.parametrize("of_examples", [False, True])
+def test_distances_of_each_example_are_left_to_mesh_tensorflow(monkeypatch, of_examples):
+    """Where positions have an embedding, each example has distances of its own."""
+    given = []
+    monkeypatch.setattr(attention.attention, "attention", lambda *a, **_: given.append(a[6]))
+    mesh = mtf.Mesh(mtf.Graph(), "mesh")
+    batch, length, memory, heads, kv = (
+        mtf.Dimension(name, 2) for name in ("batch", "length", "memory_length", "heads", "d_kv")
+    )
+    q = mtf.zeros(mesh, mtf.Shape([batch, length, heads, kv]))
+    k = mtf.zeros(mesh, mtf.Shape([batch, memory, heads, kv]))
+    mask = mtf.zeros(mesh, mtf.Shape([batch, length, memory]))
+    own = [batch] if of_examples else []
+    positions = mtf.zeros(mesh, mtf.Shape([*own, memory, length, heads]))
+    model = types.SimpleNamespace(layout=None, mesh_shape=None)
+    found = attention._quick_attention(
+        *(q, k, k, memory, kv, kv, attention.SplitBias(mask, positions)),
+        context=types.SimpleNamespace(model=model),
+    )
+    if of_examples:
+        (whole,) = given
+        assert set(whole.shape.dims) == {batch, length, memory, heads}
+    else:
+        assert given == [] and found.shape == q.shape

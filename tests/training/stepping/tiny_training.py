@@ -24,7 +24,7 @@ from code_t5.training.stepping import attention, embedding, session, token_loss
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BATCH, INPUTS, TARGETS, VOCABULARY = 4, 16, 12, 100
 SIZES = (
-    *("d_model = 16", "num_layers = 2", "d_ff = 32", "num_heads = 2", "d_kv = 8"),
+    *("d_model = 16", "num_layers = 1", "d_ff = 32", "num_heads = 2", "d_kv = 8"),
     "transformer.Unitransformer.max_length = 16",
     "get_variable_dtype.slice_dtype = 'float32'",
     "get_variable_dtype.activation_dtype = 'float32'",
@@ -119,7 +119,13 @@ class Trained(NamedTuple):
 
 
 def train(
-    model_dir, *params, mesh="model:1,batch:1", weights=None, config=None, mode="train", precision=None
+    model_dir,
+    *params,
+    mesh="model:1,batch:1",
+    weights=None,
+    config=None,
+    mode="train",
+    precision=None,
 ):
     """Trains three steps.
 
