@@ -53,7 +53,7 @@ class _Sides:
         ([1, [2]], lambda it: it[1].append(it[0]), "[1, [2, 1]]"),
         ([1], lambda it: it.__setitem__(0, True), "[True]"),
     ],
-    ids=repr,
+    ids=range(9),
 )
 def test_change_in_place_comes_back(value, change, wanted):
     assert _Sides().call(change, value) is None
