@@ -118,17 +118,21 @@ def _measure_server(
         ask = {"address": address, "name": _NAME, "clients": _CLIENTS.value}
         serving_clients.run_load(**ask, asked=prompts[:_WARM_UP_REQUESTS])
         counts = ['code_t5_tokens_total{kind="new"}', "code_t5_batch_size_sum"]
-        counts += ["code_t5_batch_size_count"]
+        counts += ["code_t5_batch_size_count", "code_t5_batch_seconds_sum"]
         before = [_metric(address, name) for name in counts]
         load = serving_clients.run_load(**ask, asked=prompts)
-        tokens, rows, batches = (_metric(address, name) - one for name, one in zip(counts, before))
+        gained = (_metric(address, name) - one for name, one in zip(counts, before))
+        tokens, rows, batches, seconds = gained
         print(_row("served", load), flush=True)
         hostile = prompts[: int(_HOSTILE_SHARE.value * len(prompts))]
         if hostile:
             with serving_clients.hostile_clients(address, name=_NAME) as seen:
                 beside = serving_clients.run_load(**ask, asked=hostile)
             print(_row("served, beside hostile clients", beside), flush=True)
-    print(f"{tokens / rows:.1f} tokens per answer, {rows / batches:.1f} prompts per batch")
+    print(
+        f"{tokens / rows:.1f} tokens per answer, {rows / batches:.1f} prompts per batch, "
+        f"{1000 * seconds / batches:.1f} ms in the model per batch"
+    )
     if hostile:
         said = (
             f"{kind} {', '.join(f'{status} x {count}' for status, count in sorted(found.items()))}"

@@ -7,6 +7,7 @@ checksums of their own.
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -45,8 +46,7 @@ def find_damage(folder: pathlib.Path, files: Mapping[str, Any]) -> str | None:
     """
     for name, wanted in files.items():
         path = folder / name
-        parts = pathlib.PurePosixPath(name).parts
-        if path.is_symlink() or not path.is_file() or ".." in parts or name.startswith("/"):
+        if not _is_own_file(path, folder=folder):
             return f"lacks {name!a} as a file in it"
         size = path.stat().st_size
         listed = wanted if isinstance(wanted, Mapping) else {}
@@ -55,3 +55,11 @@ def find_damage(folder: pathlib.Path, files: Mapping[str, Any]) -> str | None:
         if size <= MAX_HASHED_BYTES and fingerprints.hash_file(path) != listed.get("sha256"):
             return f"has a {name} that was changed"
     return None
+
+
+def _is_own_file(path: pathlib.Path, *, folder: pathlib.Path) -> bool:
+    """Says whether a path is that of a file in a folder, without links or ways out on it."""
+    # Of a path that no file can have this says no, where `path.is_file()` raises.
+    if not os.path.isfile(path) or not path.is_relative_to(folder):
+        return False
+    return path.resolve() == folder.resolve() / path.relative_to(folder)

@@ -50,6 +50,8 @@ class FakeEstimator:
         self.model_dir = str(model_dir)
         self.step = step
         self.hashes = []
+        # Makes the model's graph; there is none.
+        self._model_fn = None
 
     def latest_checkpoint(self):
         return f"model.ckpt-{self.step}" if self.step else None
@@ -252,6 +254,7 @@ def test_evaluation_without_lengths_is_refused(registered):
         )
 
 
+@pytest.mark.slow
 def test_a_program_that_ends_while_rows_are_made_ends(small_data_dir, cache_dir):
     program = f"""
 import threading, time

@@ -38,8 +38,10 @@ def test_changed_cut_and_missing_files_are_told(folder):
 def test_links_and_paths_out_are_no_files_of_it(folder):
     entry = listed_files.list_files(folder)["a"]
     (folder / "link").symlink_to(folder / "a")
+    (folder / "linked").symlink_to(folder / "in", target_is_directory=True)
     (folder.parent / "beside").write_bytes(b"1234")
-    for name in ("link", "../beside", str(folder.parent / "beside"), "in"):
+    outside = ("../beside", "in/../../beside", str(folder.parent / "beside"))
+    for name in ("link", "linked/manifest.json", *outside, "in", "", "a\0", "a" * 5000):
         assert listed_files.find_damage(folder, {name: entry}).startswith("lacks ")
 
 

@@ -266,8 +266,10 @@ def test_program_that_shows_help_loads_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+# A shell that starts the tests behind itself has them ignore SIGINT, and children inherit that.
 RUN = """
-import runpy, sys
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from code_t5.training import launch
 def stand_in(config):
     return [sys.executable, "-c", {source!r}, f"--model_dir={{config.model_dir}}"]

@@ -81,9 +81,15 @@ def check_output(output_path: pathlib.Path, *, prompts_path: pathlib.Path) -> No
       prompts_path: The prompt file.
 
     Raises:
-      InputError: It is the prompt file itself, or something else than a file.
+      InputError: It is the prompt file itself, something else than a file, or below a file.
     """
     if not output_path.exists():
+        above = next(path for path in output_path.absolute().parents if os.path.lexists(path))
+        if not above.is_dir():
+            raise errors.InputError(
+                f"--output {output_path} would lie below {above}, which is no folder; wanted a "
+                "file to write; name one"
+            )
         return
     if output_path.samefile(prompts_path):
         raise errors.InputError(

@@ -160,8 +160,8 @@ def count_targets(
         **{"task": task, "split": split, "max_examples": max_examples},
     }
     path = cache_dir / f"targets-{fingerprints.hash_json(key)[:16]}.json"
-    fields = _read_json(path)
-    if fields.get("key") != key:
+    fields, names = _read_json(path), [field.name for field in dataclasses.fields(Targets)]
+    if fields.get("key") != key or not all(type(fields.get(name)) is int for name in names):
         work = functools.partial(
             _count,
             model_dir=str(model_dir),
@@ -179,7 +179,7 @@ def count_targets(
             )
         fields = {"key": key, **_totals(counts, dataset)}
         atomic.write_file(path, json.dumps(fields).encode("ascii"))
-    return Targets(**{field.name: fields[field.name] for field in dataclasses.fields(Targets)})
+    return Targets(**{name: fields[name] for name in names})
 
 
 def _totals(counts: np.ndarray, dataset: prepared.PreparedDataset) -> dict[str, int]:
@@ -198,9 +198,34 @@ def _totals(counts: np.ndarray, dataset: prepared.PreparedDataset) -> dict[str, 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def write_loss(path: pathlib.Path, loss: Loss) -> None:
+    """Keeps a loss.
+
+    Args:
+      path: The file.
+      loss: The loss.
+    """
+    atomic.write_file(path, json.dumps(dataclasses.asdict(loss)).encode("ascii"))
+
+
+def read_loss(path: pathlib.Path) -> Loss | None:
+    """Reads a loss that was kept.
+
+    Args:
+      path: The file.
+
+    Returns:
+      The loss; None where the file is not there, or damaged.
+    """
+    fields = _read_json(path)
+    values: list[Any] = [fields.get(field.name) for field in dataclasses.fields(Loss)]
+    are_numbers = all(type(value) in (int, float) and abs(value) < math.inf for value in values)
+    return Loss(*values) if are_numbers else None
 
 
 def measure_losses(

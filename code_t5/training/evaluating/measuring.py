@@ -11,7 +11,6 @@ them. Evaluated with the same settings again, the checkpoints of earlier runs st
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +19,7 @@ from code_t5 import errors
 from code_t5.data import line_metrics
 from code_t5.encoding import token_model
 from code_t5.storage import atomic, fingerprints, prepared
+from code_t5.training.checkpoints import reading
 from code_t5.training.evaluating import (
     answers,
     baselines,
@@ -108,7 +108,13 @@ def evaluate(config: EvaluationConfig) -> dict[str, Any]:
         }
         written = results_folder(config, chosen.task)
         written.mkdir(exist_ok=True)
-        results.write_results(written, results.with_earlier(found, written))
+        fingerprints_now = {
+            step: subject.checkpoint_fingerprint(config.model_dir, step)
+            for step in reading.list_steps(config.model_dir)
+        }
+        results.write_results(
+            written, results.with_earlier(found, folder=written, checkpoints=fingerprints_now)
+        )
         return results.read_results(written)
 
 
@@ -196,7 +202,8 @@ def _losses(
             "max_examples": config.max_examples,
         }
         paths[step] = folder / f"loss-{step}-{fingerprints.hash_json(key)[:16]}.json"
-    missing = [step for step in steps if not paths[step].is_file()]
+    kept = {step: losses.read_loss(path) for step, path in paths.items()}
+    missing = [step for step in steps if kept[step] is None]
     if missing:
         measured = [
             losses.measure_losses(
@@ -211,10 +218,9 @@ def _losses(
             for part in SPLITS[config.split]
         ]
         for step in missing:
-            loss = losses.join([part[step] for part in measured])
-            content = json.dumps(dataclasses.asdict(loss)).encode("ascii")
-            atomic.write_file(paths[step], content)
-    return {step: json.loads(paths[step].read_bytes()) for step in steps}
+            kept[step] = loss = losses.join([part[step] for part in measured])
+            losses.write_loss(paths[step], loss)
+    return {step: dataclasses.asdict(loss) for step, loss in kept.items() if loss is not None}
 
 
 def _measure_lines(

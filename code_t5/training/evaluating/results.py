@@ -30,6 +30,7 @@ FORMAT_VERSION = 2
 FILE_NAME = "results.json"
 TABLE_NAME = "table.txt"
 PLOT_NAME = "plot.svg"
+_UNREADABLE = (errors.InputError, errors.ArtifactError)
 # Results that differ in one of these do not compare.
 _SETTINGS = ("task", "split", "model", "dataset", "cursors", "max_examples")
 _KINDS = (("all", "all"), (line_metrics.LINE_START, "start"), (line_metrics.MID_LINE, "mid"))
@@ -72,7 +73,7 @@ def read_results(folder: pathlib.Path) -> dict[str, Any]:
         raise errors.InputError(
             f"found no {path}; wanted an evaluation's results; run scripts/evaluate.py"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise errors.ArtifactError(
             f"{path} is not JSON; wanted an evaluation's results; run scripts/evaluate.py again"
         ) from error
@@ -86,25 +87,38 @@ def read_results(folder: pathlib.Path) -> dict[str, Any]:
     return given
 
 
-def with_earlier(found: Mapping[str, Any], folder: pathlib.Path) -> dict[str, Any]:
+def with_earlier(
+    found: Mapping[str, Any], *, folder: pathlib.Path, checkpoints: Mapping[int, str]
+) -> dict[str, Any]:
     """Adds checkpoints that earlier evaluations with the same settings found.
 
     Args:
       found: The new results.
       folder: Where earlier ones may be.
+      checkpoints: Fingerprint of each step's checkpoint that the model directory holds.
 
     Returns:
-      The new results, with earlier checkpoints of other steps; without them where the earlier ones
-      cannot be read, or are of other data or settings.
+      The new results, with earlier checkpoints of other steps, also of those that are no longer
+      kept, unless the step has another checkpoint now; without them where the earlier ones cannot
+      be read, or are of other data or settings.
     """
     try:
         earlier = read_results(folder)
-    except (errors.InputError, errors.ArtifactError):
+        if any(earlier.get(name) != found[name] for name in _SETTINGS):
+            return dict(found)
+        by_step = {
+            entry["step"]: entry
+            for entry in earlier["checkpoints"]
+            if checkpoints.get(entry["step"], entry["fingerprint"]) == entry["fingerprint"]
+        }
+        by_step.update((entry["step"], entry) for entry in found["checkpoints"])
+        joined = {**found, "checkpoints": [by_step[step] for step in sorted(by_step)]}
+        # What cannot be shown is damaged.
+        table(joined)
+        json.dumps(joined, allow_nan=False)
+    except (*_UNREADABLE, LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
         return dict(found)
-    if any(earlier.get(name) != found[name] for name in _SETTINGS):
-        return dict(found)
-    by_step = {entry["step"]: entry for entry in [*earlier["checkpoints"], *found["checkpoints"]]}
-    return {**found, "checkpoints": [by_step[step] for step in sorted(by_step)]}
+    return joined
 
 
 def table(found: Mapping[str, Any]) -> list[str]:

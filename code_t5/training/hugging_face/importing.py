@@ -145,10 +145,11 @@ def optimizer_variables(variables: Mapping[str, np.ndarray]) -> dict[str, np.nda
     rows and columns are kept (Adafactor, arXiv:1804.04235, section 3).
 
     Args:
-      variables: The model's.
+      variables: The model's: arrays of any shape by name.
 
     Returns:
-      float32 arrays by name.
+      float32 arrays by name: a moment, and the mean squares or their two factors, each in the shape
+      of its variable or without one of its axes.
     """
     found = {}
     for name, array in variables.items():

@@ -21,7 +21,7 @@ def share_layers(architecture: Architecture, arrays: dict[str, np.ndarray]) -> A
 
     Args:
       architecture: With separate ones.
-      arrays: The weights.
+      arrays: The weights: float32 arrays by name, in the shapes that `architecture` asks for.
 
     Returns:
       The shared architecture if the decoder has the encoder's weights, else the one given.

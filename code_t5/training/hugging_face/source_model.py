@@ -2,6 +2,7 @@
 
 The directory may be of somebody else: settings are JSON of bounded size, weights are taken from
 safetensors files, or from `pytorch_model.bin` with torch's reader that makes nothing but tensors.
+Neither kind of file may stand for much more numbers than it has bytes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,8 @@ from code_t5.training.hugging_face.exporting import CONFIG_NAME, MAX_DISTANCE
 
 SAFE_NAME, TORCH_NAME = "model.safetensors", "pytorch_model.bin"
 _MAX_JSON_BYTES = 16 << 20
+# torch stores weights that have several names once; the embeddings of a T5 have four.
+_MAX_NAMES_OF_A_WEIGHT = 4
 _MODEL_TYPES = ("t5", "mt5")
 # Numbers of an architecture: Hugging Face's name, its default, and the most that is believed.
 _NUMBERS = {
@@ -221,9 +226,10 @@ def _check_shapes(
             )
     unknown = sorted(set(found) - {link.weight for link in links})
     if unknown:
+        names = ", ".join(map(ascii, unknown[:3]))
         raise errors.InputError(
-            f"{folder} holds {', '.join(unknown[:3])}, {len(unknown)} weights in all that "
-            "mesh-tensorflow's T5 has not; wanted a plain T5; import another model"
+            f"{folder} holds {names}, {len(unknown)} weights in all that mesh-tensorflow's T5 has "
+            "not; wanted a plain T5; import another model"
         )
 
 
@@ -267,14 +273,9 @@ def _read_file(path: pathlib.Path) -> dict[str, np.ndarray]:
         if path.suffix == ".safetensors":
             tensors = safetensors.torch.load_file(path)
         else:
+            _check_packed(path)
             tensors = torch.load(path, map_location="cpu", weights_only=True)
-        wrong = [
-            name
-            for name, tensor in tensors.items()
-            if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point()
-        ]
-        if wrong:
-            raise ValueError(f"{wrong[0]} is no tensor of floating-point numbers")
+        _check_tensors(tensors, num_bytes=path.stat().st_size)
         return {name: tensor.to(torch.float32).numpy() for name, tensor in tensors.items()}
     # Both readers raise what they please on a damaged file.
     except Exception as error:
@@ -282,3 +283,35 @@ def _read_file(path: pathlib.Path) -> dict[str, np.ndarray]:
             f"cannot read {path}: {library_errors.one_line(error)}; wanted weights that "
             "save_pretrained wrote; fetch the file again"
         ) from error
+
+
+def _check_packed(path: pathlib.Path) -> None:
+    """Looks into an archive before torch unpacks it; torch itself packs nothing.
+
+    Raises:
+      ValueError: It would become larger than it is.
+    """
+    with open(path, "rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            return
+    with zipfile.ZipFile(path) as archive:
+        num_bytes = sum(entry.file_size for entry in archive.infolist())
+    if num_bytes > path.stat().st_size:
+        raise ValueError(f"it unpacks to {num_bytes} bytes, which are more than it has")
+
+
+def _check_tensors(tensors: Mapping[Any, Any], *, num_bytes: int) -> None:
+    """Looks at what a file of so many bytes holds before it is copied.
+
+    Raises:
+      ValueError: It is not tensors of floating-point numbers by name, or more than the file holds.
+    """
+    import torch
+
+    for name, tensor in tensors.items():
+        is_one = isinstance(name, str) and isinstance(tensor, torch.Tensor)
+        if not (is_one and tensor.is_floating_point()):
+            raise ValueError(f"{name!a} is no tensor of floating-point numbers")
+    total = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    if total > _MAX_NAMES_OF_A_WEIGHT * num_bytes:
+        raise ValueError(f"it stands for {total} bytes of numbers, which are more than it has")

@@ -169,11 +169,11 @@ def to_weights(
     """Returns the weights of a checkpoint.
 
     Args:
-      variables: The checkpoint's.
+      variables: The checkpoint's: float arrays by name, as mesh-tensorflow shapes them.
       links: As `check_variables` returns them.
 
     Returns:
-      float32 arrays by name.
+      float32 arrays by name, each of its link's shape.
     """
     weights = {}
     for link in links:
@@ -193,11 +193,11 @@ def to_variables(
     """Returns the variables of a Hugging Face model; the way back from `to_weights`.
 
     Args:
-      weights: float arrays by name.
+      weights: float arrays by name, each of its link's shape.
       links: Those of its architecture, without scales.
 
     Returns:
-      float32 arrays by name.
+      float32 arrays by name, turned where the link is.
     """
     variables = {}
     for link in links:

@@ -61,8 +61,7 @@ class Decoder:
         """
         try:
             kind, content = message
-            if kind != value_kinds.kind_of(value) or kind not in value_kinds.MUTABLE_KINDS:
-                raise ValueError(kind)
+            _check_kind(kind, value)
             self._fill(kind, value, content)
         except _DECODING_ERRORS as error:
             raise WireError(f"not such a value: {type(error).__name__}") from error
@@ -88,8 +87,14 @@ class Decoder:
             self._fill(kind, value, content)
             return value
         if kind in value_kinds.ROWS:
-            return value_kinds.ROWS[kind]([self._decode(one) for one in content])
+            return value_kinds.ROWS[kind](self._rows(content))
         return _scalar(kind, content)
+
+    def _rows(self, content: Any) -> list[Any]:
+        """Rebuilds one value after another; plain ones are as they are, and there may be many."""
+        if isinstance(content, list) and set(map(type, content)) <= value_kinds.PLAIN | {int}:
+            return list(content)
+        return [self._decode(one) for one in content]
 
     def _fill(self, kind: str, value: Any, content: Any) -> None:
         """See `fill`.
@@ -113,9 +118,19 @@ class Decoder:
             for key, one in pairs:
                 value[key] = one
             return
-        rows = [self._decode(one) for one in content]
+        rows = self._rows(content)
         value.clear()
         (value.update if kind == "set" else value.extend)(rows)
+
+
+def _check_kind(kind: Any, value: Any) -> None:
+    """Refuses a message of another kind than the value that it is to fill.
+
+    Raises:
+      ValueError: It is of another kind.
+    """
+    if kind != value_kinds.kind_of(value) or kind not in value_kinds.MUTABLE_KINDS:
+        raise ValueError(kind)
 
 
 def _scalar(kind: str, content: Any) -> Any:

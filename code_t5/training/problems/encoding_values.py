@@ -67,14 +67,8 @@ class Encoder:
             raise UnsendableError("a value that is nested too deep") from error
 
     def _encode(self, value: Any) -> Any:
-        """See `encode`.
-
-        Raises:
-          UnsendableError: There are too many items.
-        """
-        self.num_left -= 1
-        if self.num_left < 0:
-            raise UnsendableError(f"a value of more than {_MAX_ITEMS} items")
+        """See `encode`."""
+        self._count(1)
         cls = type(value)
         if value is None or cls is bool or cls is str or cls is float:
             return value
@@ -120,9 +114,9 @@ class Encoder:
             factory = value.default_factory
             return [factory and factory.__name__, self._content("dict", value)]
         if kind == "deque":
-            return [value.maxlen, [self._encode(one) for one in value]]
+            return [value.maxlen, self._rows(list(value))]
         if kind == "array":
-            numbers = [self._encode(one) for one in value.ravel().tolist()]
+            numbers = self._rows(value.ravel().tolist())
             return [value_kinds.number_type(value), list(value.shape), numbers]
         if kind == "complex":
             return [value.real, value.imag]
@@ -130,7 +124,26 @@ class Encoder:
             return [["int", hex(part)] for part in (value.start, value.stop, value.step)]
         if kind == "timedelta":
             return [value.days, value.seconds, value.microseconds]
-        return [self._encode(one) for one in value]
+        return self._rows(value)
+
+    def _rows(self, values: Any) -> list[Any]:
+        """Encodes one value after another; plain ones as they are, for there may be many."""
+        kinds = set(map(type, values)) if isinstance(values, (list, tuple)) else {object}
+        is_small = kinds == {int} and -_SMALL_INT < min(values) <= max(values) < _SMALL_INT
+        if is_small or kinds <= value_kinds.PLAIN:
+            self._count(len(values))
+            return list(values)
+        return [self._encode(one) for one in values]
+
+    def _count(self, num_items: int) -> None:
+        """Counts what crosses.
+
+        Raises:
+          UnsendableError: It is too much.
+        """
+        self.num_left -= num_items
+        if self.num_left < 0:
+            raise UnsendableError(f"a value of more than {_MAX_ITEMS} items")
 
 
 def encode_value(value: Any, *, handle_of: Callable[[Any], int] = _refuse) -> Any:

@@ -154,7 +154,8 @@ def _run(config: dict[str, Any], *, uses_namespaces: bool) -> NoReturn:
     descriptors, payload, role = config["descriptors"], config["payload"], config["role"]
     # The frames below generated code can be looked at: nothing of this machine is left in them.
     config.clear()
-    sys.argv[:] = [""]
+    for words in (sys.argv, getattr(sys, "orig_argv", [])):
+        words[:] = [""]
     if role == "judge":
         judge_side.run(payload, **descriptors)
     if role == "solution":

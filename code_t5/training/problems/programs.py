@@ -66,8 +66,9 @@ def read_samples(
         name = str(row.get("task_id"))
         if name not in found:
             raise errors.InputError(
-                f"{where} is a sample of {name[:100]}, which is not among the {len(problems)} "
-                "problems; wanted samples of these; name the file of problems that they are of"
+                f"{where} is a sample of {name[:100]}, which is none of the problems (there: "
+                f"{len(problems)}); wanted samples of these; name the file of problems that they "
+                "are of"
             )
         if "solution" in row:
             program = json_rows.text_field(row, name="solution", where=where)
@@ -78,7 +79,7 @@ def read_samples(
     missing = [name for name, programs in found.items() if not programs]
     if missing:
         raise errors.InputError(
-            f"{path} has no sample of {len(missing)} problems, {missing[0]} first; wanted one or "
-            "more of each; add them, or take those problems out of the file of problems"
+            f"{path} has no sample of {len(missing)} of the {len(found)} problems, {missing[0]} "
+            "first; wanted one or more of each; add them, or take these out of the file of problems"
         )
     return found

@@ -33,10 +33,12 @@ def _held(value: Any) -> Any:
     return bytes(value) if isinstance(value, bytearray) else value.tobytes()
 
 
-def _is_same(now: Any, before: Any) -> bool:
-    """Says whether nothing has changed: 1 and True are equal, but not the same."""
+def _is_same(value: Any, before: Any) -> bool:
+    """Says whether nothing of a value has changed: 1 and True are equal, but not the same."""
+    # Nothing is copied of a list: there may be many.
+    now = value if type(value) is list else _held(value)
     if isinstance(now, bytes):
-        return now == before
+        return bool(now == before)
     return len(now) == len(before) and all(map(operator.is_, now, before))
 
 
@@ -49,7 +51,7 @@ class SharedValues:
         Args:
           first_number: 1 on one side and 2 on the other: numbers are not given twice.
         """
-        self._next = first_number
+        self._first = self._next = first_number
         self._values: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
         # What each held when both sides had the same.
@@ -72,7 +74,18 @@ class SharedValues:
         Raises:
           UnsendableError: They do not cross.
         """
-        numbers = list(self._values)
+        before = dict.fromkeys(self._values)
+        try:
+            return self._pack(values, numbers=list(before), encoder=encoder)
+        except BaseException:
+            # The other side hears nothing of them.
+            self.forget([number for number in self._values if number not in before])
+            raise
+
+    def _pack(
+        self, values: Sequence[Any], *, numbers: list[int], encoder: Encoder
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """See `pack`; `numbers` are those that are known already."""
 
         def number_of(value: Any) -> int:
             known = self._numbers.get(id(value))
@@ -86,13 +99,16 @@ class SharedValues:
         encoder.number_of = number_of
         messages = [encoder.encode(value) for value in values]
         changed: dict[str, Any] = {}
+        known: dict[int, Any] = {}
         # The list grows on the way.
         for number in numbers:
             value = self._values[number]
-            held = _held(value)
-            if number not in self._known or not _is_same(held, self._known[number]):
+            before = self._known.get(number)
+            if before is None or not _is_same(value, before):
                 changed[str(number)] = encoder.content(value)
-                self._known[number] = held
+                known[number] = _held(value)
+        # Not before: whatever could not be put into a message is not known there.
+        self._known.update(known)
         return messages, changed
 
     def _add(self, number: int, value: Any) -> None:
@@ -115,10 +131,20 @@ class SharedValues:
             raise wire.WireError("no table of values") from error
         for number, content in contents.items():
             if number not in self._values:
-                self._add(number, decoder.make(content))
+                self._add(self._number_from_there(number), decoder.make(content))
         for number, content in contents.items():
             decoder.fill(self._values[number], content)
             self._known[number] = _held(self._values[number])
+
+    def _number_from_there(self, number: int) -> int:
+        """Returns a number that the other side may give.
+
+        Raises:
+          WireError: It is one of this side's.
+        """
+        if (number - self._first) % 2 == 0:
+            raise wire.WireError("a number of this side's")
+        return number
 
     def forget(self, numbers: Any) -> None:
         """Forgets values; unknown numbers, and whatever is none, are left out."""

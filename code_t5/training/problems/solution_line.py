@@ -16,6 +16,7 @@ from code_t5.training.problems.sharing import SharedValues
 
 _FIRST_NUMBER = 1
 _MAX_DETAIL = 300
+_COUNTING = ("length", "items")
 
 
 class SolutionGoneError(BaseException):
@@ -35,6 +36,7 @@ class SolutionLine:
         not hold says nothing.
       raised: The last error of the solution's that was raised here.
       raised_text: What it was there.
+      num_steps: How often the solution was asked for something that may change what it holds.
     """
 
     def __init__(self, questions: int, answers: int) -> None:
@@ -47,6 +49,7 @@ class SolutionLine:
         self.has_lost = False
         self.raised: Exception | None = None
         self.raised_text = ""
+        self.num_steps = 0
 
     def spoil(self, error: SolutionGoneError | UnjudgedError) -> NoReturn:
         """Says that nothing can be judged any more.
@@ -83,6 +86,7 @@ class SolutionLine:
         """
         if self.spoiled is not None:
             raise self.spoiled
+        self.num_steps += operation not in _COUNTING
         encoder = Encoder(_handle_of, less_fn=self._refuse_less, stand_in=SolutionObject)
         try:
             messages, changed = self._shared.pack(values, encoder=encoder)
@@ -104,11 +108,7 @@ class SolutionLine:
           UnjudgedError: The answer does not cross, or is none.
         """
         try:
-            reply = wire.read_frame(self._answers)
-            if not isinstance(reply, dict):
-                raise wire.WireError("an answer that is none")
-            if "unsendable" in reply:
-                raise wire.WireError(str(reply["unsendable"])[:_MAX_DETAIL])
+            reply = _checked(wire.read_frame(self._answers))
             self._shared.unpack(reply.get("changed", {}), decoder=self._decoder)
             value = self._decoder.decode(reply.get("value"))
             self._shared.forget(reply.get("forgotten"))
@@ -126,9 +126,12 @@ class SolutionLine:
         Raises:
           Exception: It.
           SolutionGoneError: It ends a program.
+          UnjudgedError: It ends a loop without a word.
         """
         if told_errors.is_an_end(described):
             self.spoil(SolutionGoneError())
+        if told_errors.ends_a_loop(described):
+            self.spoil(UnjudgedError("a StopIteration would end a loop of the tests"))
         self.raised, is_as_it_was = told_errors.rebuild_error(described)
         self.raised_text = told_errors.error_text(described)
         self.has_lost = self.has_lost or not is_as_it_was
@@ -159,7 +162,7 @@ class SolutionObject:
     hash, their place in memory) is not asked there: the answers would prove nothing.
     """
 
-    __slots__ = ("__handle", "__length", "__line")
+    __slots__ = ("__counted", "__handle", "__line")
 
     # What `isinstance` asks.
     __class__ = property(lambda self: _cannot(self, "__class__"))  # type: ignore[assignment]
@@ -167,7 +170,8 @@ class SolutionObject:
     def __init__(self, line: SolutionLine, handle: int) -> None:
         object.__setattr__(self, "_SolutionObject__line", line)
         object.__setattr__(self, "_SolutionObject__handle", handle)
-        object.__setattr__(self, "_SolutionObject__length", None)
+        # How many items it had when the solution last ran.
+        object.__setattr__(self, "_SolutionObject__counted", (-1, 0))
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Calls it there, with values or with other objects of that process."""
@@ -187,16 +191,42 @@ class SolutionObject:
 
     def __len__(self) -> int:
         length = self.__line.ask("length", handle=self.__handle)
-        if not isinstance(length, int) or length < 0:
-            self.__line.spoil(UnjudgedError("the solution's answer has a length that is none"))
-        object.__setattr__(self, "_SolutionObject__length", length)
-        return length
+        return self.__check_count(length)
 
     def __iter__(self) -> Iterator[Any]:
         items = self.__line.ask("items", handle=self.__handle)
-        if type(items) is not list or self.__length not in (None, len(items)):
-            self.__line.spoil(UnjudgedError("the solution's answer has not the items it counts"))
+        self.__check_count(len(items) if type(items) is list else None)
         return iter(items)
+
+    def __check_count(self, count: Any) -> int:
+        """Returns the number of items, the same until something else is asked of the solution.
+
+        Raises:
+          UnjudgedError: It is another, or none.
+        """
+        num_steps, before = self.__counted
+        is_number = type(count) is int and count >= 0
+        if not is_number or (num_steps == self.__line.num_steps and count != before):
+            self.__line.spoil(UnjudgedError("the solution's answer has not the items it counts"))
+        object.__setattr__(self, "_SolutionObject__counted", (self.__line.num_steps, count))
+        return int(count)
+
+    def __length_hint__(self) -> Any:
+        """Says nothing: `list` and its like want to know how many items may come."""
+        return NotImplemented
+
+
+def _checked(reply: Any) -> dict[str, Any]:
+    """Returns an answer that is one.
+
+    Raises:
+      WireError: It is none, or says that it does not cross.
+    """
+    if not isinstance(reply, dict):
+        raise wire.WireError("an answer that is none")
+    if "unsendable" in reply:
+        raise wire.WireError(str(reply["unsendable"])[:_MAX_DETAIL])
+    return reply
 
 
 def _handle_of(one: Any) -> int:
@@ -234,7 +264,7 @@ _METHODS = (
     *(f"r{name}" for name in _NUMBER_METHODS),
     *(f"i{name}" for name in _NUMBER_METHODS if name != "divmod"),
     *("neg", "pos", "abs", "invert", "int", "float", "complex", "index", "round", "trunc"),
-    *("floor", "ceil", "contains", "next", "reversed", "length_hint", "setitem", "delitem"),
+    *("floor", "ceil", "contains", "next", "reversed", "setitem", "delitem"),
     *("delattr", "enter", "exit", "await", "aiter", "anext", "aenter", "aexit", "fspath"),
     *("instancecheck", "subclasscheck", "mro_entries", "copy", "deepcopy", "reduce"),
     *("reduce_ex", "sizeof"),

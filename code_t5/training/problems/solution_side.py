@@ -72,17 +72,21 @@ class _Answering:
 
     def _try(self, question: dict[str, Any]) -> dict[str, Any]:
         try:
-            reply, values = dict[str, Any](), [self._do(question)]
-        except BaseException as error:  # noqa: BLE001 - see above
-            reply, values = {"error": told_errors.describe_error(error)}, []
-        try:
-            encoder = Encoder(self._handle_of, stand_in=_Kept)
-            messages, reply["changed"] = self._shared.pack(values, encoder=encoder)
-            return {"value": messages[0], **reply} if messages else reply
+            return self._packed([self._do(question)])
         except wire.UnsendableError as error:
             return {"unsendable": str(error)}
-        except BaseException as error:  # noqa: BLE001 - of an iterator or a class of the program's
-            return {"error": told_errors.describe_error(error)}
+        except BaseException as error:  # noqa: BLE001 - see above; of an iterator of it as well
+            described = told_errors.describe_error(error)
+        try:
+            return {**self._packed([]), "error": described}
+        except BaseException:  # noqa: BLE001 - what it changed holds an iterator that raises
+            return {"unsendable": "what the program has changed"}
+
+    def _packed(self, values: list[Any]) -> dict[str, Any]:
+        """Returns an answer of one value or none, and what has changed."""
+        encoder = Encoder(self._handle_of, stand_in=_Kept)
+        messages, changed = self._shared.pack(values, encoder=encoder)
+        return {"changed": changed, "value": messages[0] if messages else None}
 
     def _handle_of(self, value: Any) -> int:
         """Returns the number of an object, always the same."""

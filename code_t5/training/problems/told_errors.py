@@ -9,7 +9,7 @@ from typing import Any
 from code_t5.training.problems import decoding_values, encoding_values, wire
 
 _MAX_NAME, _MAX_TEXT, _MAX_ARGUMENTS = 100, 300, 4096
-# Raised through a loop they would end it without a word; PEP 479 turns them into this as well.
+# Raised through a loop of the tests they would end it without a word.
 _ENDS_OF_LOOPS = (StopIteration, StopAsyncIteration)
 
 
@@ -60,8 +60,6 @@ def rebuild_error(described: Any) -> tuple[Exception, bool]:
     cls = vars(builtins).get(str(own))
     if not (isinstance(cls, type) and issubclass(cls, Exception)):
         return Exception(text), False
-    if issubclass(cls, _ENDS_OF_LOOPS):
-        return RuntimeError(f"raised {text}"), True
     try:
         if arguments is not None:
             found = decoding_values.decode_value(arguments, object_of=_no_object)
@@ -73,9 +71,21 @@ def rebuild_error(described: Any) -> tuple[Exception, bool]:
 
 def is_an_end(described: Any) -> bool:
     """Says whether an error is one that ends a program, such as `SystemExit`."""
+    cls = _own_class(described)
+    return cls is not None and not issubclass(cls, Exception)
+
+
+def ends_a_loop(described: Any) -> bool:
+    """Says whether an error is one that ends a loop, such as `StopIteration`."""
+    cls = _own_class(described)
+    return cls is not None and issubclass(cls, _ENDS_OF_LOOPS)
+
+
+def _own_class(described: Any) -> type | None:
+    """Returns the class of Python's own that is told of, if it is one."""
     own = described[2] if isinstance(described, list) and len(described) == 4 else None
     cls = vars(builtins).get(str(own))
-    return isinstance(cls, type) and not issubclass(cls, Exception)
+    return cls if isinstance(cls, type) else None
 
 
 def _no_object(handle: int) -> Any:

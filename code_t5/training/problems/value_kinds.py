@@ -55,6 +55,8 @@ TEXTS: dict[str, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
     "date": (datetime.date.isoformat, datetime.date.fromisoformat),
     "time": (datetime.time.isoformat, datetime.time.fromisoformat),
 }
+# As JSON has them; whole numbers, which may be of any length, are looked at.
+PLAIN = frozenset((str, float, bool, type(None)))
 KINDS: dict[type, str] = {
     cls: cls.__name__
     for cls in (

@@ -115,9 +115,13 @@ def test_output_that_cannot_be_written_is_refused(tmp_path):
     _write(tmp_path, "a")
     prompts_path = tmp_path / "prompts.jsonl"
     (tmp_path / "link").symlink_to(prompts_path)
-    for output, message in ((tmp_path / "link", "the prompt file"), (tmp_path, "is no file")):
+    for output, message in (
+        (tmp_path / "link", "the prompt file"),
+        (tmp_path, "is no file"),
+        (prompts_path / "new" / "out.jsonl", "below .*prompts.jsonl, which is no folder"),
+    ):
         with pytest.raises(errors.InputError, match=message):
             batches.check_output(output, prompts_path=prompts_path)
     (tmp_path / "old.jsonl").write_text("")
-    for name in ("old.jsonl", "new.jsonl"):
+    for name in ("old.jsonl", "new.jsonl", "new/folder/out.jsonl"):
         batches.check_output(tmp_path / name, prompts_path=prompts_path)

@@ -143,13 +143,60 @@ def test_checkpoints_of_earlier_runs_stay_among_the_results(model, fakes):
     assert (folder.with_name("small_prefix_lm-validation-cursors_5-baselines_0")).is_dir()
 
 
-def test_earlier_results_of_other_data_are_left_behind(model, fakes):
-    found = measuring.evaluate(_config(model, checkpoints="10", with_baselines=False))
+def _joined(model, found, *, earlier, current=None):
     folder = measuring.results_folder(_config(model, with_baselines=False), "small_prefix_lm")
-    other = {**found, "dataset": {**found["dataset"], "fingerprint": "of another"}}
-    assert results.with_earlier(other, folder) == other
-    (folder / results.FILE_NAME).write_text("{")
-    assert results.with_earlier(found, folder) == found
+    (folder / results.FILE_NAME).write_text(
+        earlier if isinstance(earlier, str) else json.dumps(earlier)
+    )
+    return results.with_earlier(found, folder=folder, checkpoints=current or {})
+
+
+def test_earlier_results_of_other_data_or_checkpoints_are_left_behind(model, fakes):
+    both = measuring.evaluate(_config(model, checkpoints="10,20", with_baselines=False))
+    first, second = both["checkpoints"]
+    found = {**both, "checkpoints": [second]}
+    fingerprint = first["fingerprint"]
+    other = {**both, "dataset": {**both["dataset"], "fingerprint": "of another"}}
+    assert _joined(model, found, earlier=other) == found
+    # A checkpoint that is no longer kept stays; one that was trained anew under its number goes.
+    for current, wanted in (({}, both), ({10: fingerprint}, both), ({10: "of another"}, found)):
+        assert _joined(model, found, earlier=both, current=current) == wanted
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"step": "\x1b[2J"},
+        {"step": [1]},
+        {"loss": {"nats_per_token": "much"}},
+        {"lines": {}},
+        {"lines": None},
+        {"more": float("nan")},
+    ],
+    ids=["step", "unhashable", "loss", "no_lines", "null_lines", "nan"],
+)
+def test_earlier_results_that_are_damaged_are_left_behind(model, fakes, change):
+    both = measuring.evaluate(_config(model, checkpoints="10,20", with_baselines=False))
+    found = {**both, "checkpoints": both["checkpoints"][1:]}
+    damaged = {**both["checkpoints"][0], **change}
+    assert _joined(model, found, earlier={**both, "checkpoints": [damaged]}) == found
+    for earlier in ("{", "[" * 100_000, json.dumps({**both, "checkpoints": None})):
+        assert _joined(model, found, earlier=earlier) == found
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", "{}", '{"nats_per_token": 1}', None],
+    ids=["cut", "list", "empty", "few", "text"],
+)
+def test_a_damaged_loss_is_measured_again(model, fakes, content):
+    config = _config(model, checkpoints="10", with_baselines=False)
+    first = measuring.evaluate(config)
+    (path,) = (model.model_dir / "evaluation").glob("*/loss-10-*.json")
+    whole = path.read_text()
+    path.write_text(content or whole.replace("0.5", '"half"').replace("11.0", '"x"'))
+    assert measuring.evaluate(config) == first
+    assert fakes.measured == [[10], [10]] and path.read_text() == whole
 
 
 def test_results_say_what_model_was_measured_and_with_what(model, fakes):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import shlex
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
@@ -54,25 +56,28 @@ def _edit(path, **changes):
     path.write_text(json.dumps({**json.loads(path.read_bytes()), **changes}))
 
 
-def test_export_of_an_import_is_the_same(mesh_models, trained_small, tmp_path):
-    for name in ("trained", "t5_1_1", "bi_v1"):
-        first = export_hugging_face(
-            mesh_models[name].model_dir,
-            output_dir=tmp_path / name,
-            data_dir=trained_small.data_dir,
-            step=mesh_models[name].step,
-        )
-        path = importing.import_hugging_face(
-            first,
-            model_dir=tmp_path / f"{name}_model",
-            task="small_prefix_lm",
-            data_dir=trained_small.data_dir,
-        )
-        again = export_hugging_face(path.parent, data_dir=trained_small.data_dir)
-        names = sorted(p.relative_to(first) for p in first.rglob("*") if p.is_file())
-        for file in names:
-            if file.name not in ("manifest.json", "COMPLETED"):
-                assert (again / file).read_bytes() == (first / file).read_bytes(), (name, file)
+@pytest.mark.parametrize(
+    "name",
+    ["trained", *(pytest.param(name, marks=pytest.mark.slow) for name in ("t5_1_1", "bi_v1"))],
+)
+def test_export_of_an_import_is_the_same(name, mesh_models, trained_small, tmp_path):
+    first = export_hugging_face(
+        mesh_models[name].model_dir,
+        output_dir=tmp_path / name,
+        data_dir=trained_small.data_dir,
+        step=mesh_models[name].step,
+    )
+    path = importing.import_hugging_face(
+        first,
+        model_dir=tmp_path / f"{name}_model",
+        task="small_prefix_lm",
+        data_dir=trained_small.data_dir,
+    )
+    again = export_hugging_face(path.parent, data_dir=trained_small.data_dir)
+    names = sorted(p.relative_to(first) for p in first.rglob("*") if p.is_file())
+    for file in names:
+        if file.name not in ("manifest.json", "COMPLETED"):
+            assert (again / file).read_bytes() == (first / file).read_bytes(), file
 
 
 def test_foreign_model_comes_back_unchanged(plain_t5, trained_small, tmp_path):
@@ -109,6 +114,23 @@ def test_checkpoint_holds_the_weights_and_an_optimizer_at_its_beginning(plain_t5
     assert variables["global_step"] == 0 and variables["global_step"].dtype == np.int64
     assert not variables[f"{name}_slot_m"].any()
     assert variables[f"{name}_slot_v"].shape == (24, 24)
+
+
+def test_training_command_names_all_that_the_model_needs(plain_t5, tmp_path):
+    path = importing.import_hugging_face(plain_t5, model_dir=tmp_path / "my model")
+    command = importing.training_command(path, data_dir=tmp_path / "data")
+    words = shlex.split(command.replace("\\\n", " "))
+    assert words[1:3] == ["-m", "t5.models.mesh_transformer_main"]
+    assert words[3:] == [
+        f"--model_dir={tmp_path / 'my model'}",
+        f"--t5_tfds_data_dir={tmp_path / 'data'}",
+        "--module_import=code_t5",
+        "--gin_location_prefix=gin_configs/",
+        "--gin_file=models/shared-prefix_lm.gin",
+        f"--gin_file={tmp_path / 'my model' / 'hugging_face.gin'}",
+        "--gin_param=MIXTURE_NAME = 'TASK'",
+        "--gin_param=run.train_steps = 10000",
+    ]
 
 
 def test_optimizer_is_factored_as_adafactor_does():
@@ -165,6 +187,83 @@ def test_files_of_torch_are_read_and_nothing_in_them_is_run(plain_t5, tmp_path):
         importing.import_hugging_face(folder, model_dir=tmp_path / "other")
     assert not (tmp_path / "sprung").exists()
     assert not (tmp_path / "other").exists()
+
+
+def _packed(path, tensors):
+    import torch
+
+    source = path.with_suffix(".plain")
+    torch.save(tensors, source)
+    with zipfile.ZipFile(source) as plain, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zip_:
+        for entry in plain.infolist():
+            zip_.writestr(entry.filename, plain.read(entry))
+
+
+def _saved(path, tensors):
+    import torch
+
+    torch.save(tensors, path)
+
+
+def _hollow(path, tensors):
+    _saved(path, {**tensors, "x": tensors["shared.weight"][:1, :1].expand(1 << 20, 1 << 20)})
+
+
+def _many_names(path, tensors):
+    # In half the numbers: each name would become a copy.
+    wide = tensors["shared.weight"].half()
+    _saved(path, {f"x{index}": wide for index in range(40)})
+
+
+def _numbered(path, tensors):
+    _saved(path, {**tensors, 3: tensors["shared.weight"]})
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        pytest.param(_packed, r"unpacks to \d+ bytes", id="packed"),
+        pytest.param(_hollow, r"stands for \d+ bytes of numbers", id="hollow"),
+        pytest.param(_many_names, r"stands for \d+ bytes of numbers", id="many names"),
+        pytest.param(_numbered, "3 is no tensor", id="numbered"),
+    ],
+)
+def test_file_of_torch_that_becomes_larger_than_it_is_is_refused(own_t5, tmp_path, write, message):
+    import torch
+
+    arrays = safetensors.numpy.load_file(own_t5 / "model.safetensors")
+    (own_t5 / "model.safetensors").unlink()
+    zeros = {name: torch.zeros(array.shape) for name, array in arrays.items()}
+    write(own_t5 / "pytorch_model.bin", zeros)
+    with pytest.raises(errors.InputError, match=message) as caught:
+        importing.import_hugging_face(own_t5, model_dir=tmp_path / "model")
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_with_four_names_and_torchs_first_format_are_read(own_t5, tmp_path):
+    import torch
+
+    _edit(own_t5 / "config.json", tie_word_embeddings=True)
+    arrays = safetensors.numpy.load_file(own_t5 / "model.safetensors")
+    (own_t5 / "model.safetensors").unlink()
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    for name in ("encoder.embed_tokens", "decoder.embed_tokens", "lm_head"):
+        tensors[f"{name}.weight"] = tensors["shared.weight"]
+    for is_zip in (True, False):
+        file = own_t5 / "pytorch_model.bin"
+        torch.save(tensors, file, _use_new_zipfile_serialization=is_zip)
+        path = importing.import_hugging_face(own_t5, model_dir=tmp_path / f"model_{is_zip}")
+        variables = reading.read_variables(reading.checkpoint_path(path.parent))
+        np.testing.assert_array_equal(variables["shared/embedding"], arrays["shared.weight"])
+
+
+def test_name_of_a_weight_reaches_no_terminal_as_it_is(own_t5, tmp_path):
+    path = own_t5 / "model.safetensors"
+    arrays = safetensors.numpy.load_file(path)
+    safetensors.numpy.save_file({**arrays, "\x1b[2J\n": np.ones(1, np.float32)}, path)
+    with pytest.raises(errors.InputError, match=r"holds '\\x1b\[2J\\n', 1 weights") as caught:
+        importing.import_hugging_face(own_t5, model_dir=tmp_path / "model")
+    assert str(caught.value).isprintable()
 
 
 def test_sharded_and_half_precision_weights_are_read(own_t5, tmp_path):

@@ -38,6 +38,7 @@ def test_model_is_exported_by_the_program(trained_small, tmp_path):
     assert open_export(tmp_path / "export").step == 10
 
 
+@pytest.mark.slow
 def test_imported_model_comes_with_the_command_that_trains_it(small_hugging_face, tmp_path):
     found = _run(
         "import_hugging_face",
@@ -49,17 +50,8 @@ def test_imported_model_comes_with_the_command_that_trains_it(small_hugging_face
     first, _, command = found.stdout.partition("\n")
     assert first == f"{tmp_path / 'model'} is a model at step 0; train it with"
     words = shlex.split(command.replace("\\\n", " "))
-    assert words[1:3] == ["-m", "t5.models.mesh_transformer_main"]
-    assert words[3:] == [
-        f"--model_dir={tmp_path / 'model'}",
-        f"--t5_tfds_data_dir={small_hugging_face.data_dir}",
-        "--module_import=code_t5",
-        "--gin_location_prefix=gin_configs/",
-        "--gin_file=models/shared-prefix_lm.gin",
-        f"--gin_file={tmp_path / 'model' / 'hugging_face.gin'}",
-        "--gin_param=MIXTURE_NAME = 'small_prefix_lm'",
-        "--gin_param=run.train_steps = 10000",
-    ]
+    assert f"--t5_tfds_data_dir={small_hugging_face.data_dir}" in words
+    assert "--gin_param=MIXTURE_NAME = 'small_prefix_lm'" in words
     assert (tmp_path / "model" / "model.ckpt-0.index").is_file()
 
 

@@ -137,7 +137,7 @@ for number in range(100_000):
 """
 DEEP_FOLDERS = """
 import os
-for _ in range(1500):
+for _ in range(1100):
     os.mkdir('d', 0o700)
     os.chdir('d')
 os.mkdir('closed', 0)

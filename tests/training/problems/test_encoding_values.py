@@ -54,6 +54,34 @@ def test_plain_values_come_back_as_they_were(value):
         assert found.default_factory is value.default_factory
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [0, True, 1.0, None, "a"],
+        [3, 1 << 62, -(1 << 62), 10**5000],
+        [(1 << 62) - 1, 1 - (1 << 62)],
+        [True, False],
+        [None, "", float("inf")],
+        [_Color.RED, 3],
+    ],
+    ids=("mixed", "long", "not long", "truths", "plain", "less"),
+)
+def test_rows_come_back_value_by_value(rows):
+    wanted = [int(one) if isinstance(one, _Color) else one for one in rows]
+    for kind in (list, tuple, collections.deque):
+        found = _cross(kind(rows))
+        assert type(found) is kind
+        assert list(found) == wanted
+        assert list(map(type, found)) == list(map(type, wanted))
+
+
+def test_too_many_items_are_refused_whatever_they_are():
+    for rows in ([0] * 6, [(), 1] * 3):
+        assert encoding_values.Encoder(num_left=7).encode(rows)
+        with pytest.raises(wire.UnsendableError, match="a value of more than"):
+            encoding_values.Encoder(num_left=13).encode([rows, rows])
+
+
 def test_subclasses_come_back_as_what_they_hold():
     class Liar(int):
         def __eq__(self, other):

@@ -236,6 +236,10 @@ _COUNTS = _check(
     "for a, b in zip(out, [1, 2, 3]):",
     "    assert a == b",
 )
+_KEEPS = _check(
+    *("l = [2, 1]", "try:", "    candidate(l)", "    assert False"),
+    *("except ZeroDivisionError:", "    assert l == [1, 2]"),
+)
 _NUMPY = _check("import numpy", "assert numpy.allclose(candidate(3), [1.5, 2.5])")
 
 
@@ -246,13 +250,14 @@ _NUMPY = _check("import numpy", "assert numpy.allclose(candidate(3), [1.5, 2.5])
         (_ANY_ERROR, "def f(x): raise SystemExit", "failed"),
         (_ANY_ERROR, "def f(x): return object()", "unjudged"),
         (_ANY_ERROR, "def f(x): raise ValueError", "passed"),
-        (_LOOP, "def f(x): raise StopIteration", "error"),
+        (_LOOP, "def f(x): raise StopIteration", "unjudged"),
         (
             _COUNTS,
             "class O:\n  def __len__(self): return 3\n  def __iter__(self): return iter([])\n"
             "def f(x): return O()",
             "unjudged",
         ),
+        (_KEEPS, "def f(x):\n  x.sort()\n  return (one for one in [1 // 0])", "passed"),
         (
             _NUMPY,
             "class O:\n  __array_interface__ = {'data': (16, False), 'shape': (2,),\n"
@@ -260,7 +265,10 @@ _NUMPY = _check("import numpy", "assert numpy.allclose(candidate(3), [1.5, 2.5])
             "unjudged",
         ),
     ],
-    ids=str,
+    ids=(
+        *("os._exit", "SystemExit", "object", "ValueError", "StopIteration", "other length"),
+        *("iterator that raises", "numpy"),
+    ),
 )
 def test_object_or_end_that_tests_swallow_decides(problem, program, wanted):
     assert _judge(program, problem)[0] == wanted
@@ -285,9 +293,15 @@ def test_object_or_end_that_tests_swallow_decides(problem, program, wanted):
             "unjudged",
         ),
         ("assert candidate(3) == 1, candidate(3)", "def f(x): return 10**5000", "failed"),
+        (
+            "assert list(candidate(3)) == [0, 1, 2]",
+            "class A:\n  def __iter__(self): return iter(range(3))\ndef f(x): return A()",
+            "passed",
+        ),
         ("assert candidate(3) == (1, 2)", "def f(x): return (1, 3)", "failed"),
         ("assert str(candidate(3)) == '3'", "class A: pass\ndef f(x): return A()", "unjudged"),
     ],
+    ids=("namedtuple", "defaultdict", "coroutine", "digits", "iterable", "wrong", "text"),
 )
 def test_right_programs_are_not_called_wrong(test, program, wanted):
     assert _judge(program, _check(test))[0] == wanted

@@ -45,7 +45,7 @@ def test_samples_are_completions_or_whole_programs(tmp_path, problems):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (small.samples_of("Small/0", "x"), "no sample of 1 problems, 11 first"),
+        (small.samples_of("Small/0", "x"), "no sample of 1 of the 2 problems, 11 first"),
         (small.samples_of("other", "x"), "line 1 is a sample of other"),
         ([{"task_id": "Small/0"}], "no field 'completion'"),
         ([{"task_id": "Small/0", "solution": None}], "a field 'solution' of type NoneType"),

@@ -114,6 +114,26 @@ def test_values_that_nobody_keeps_are_forgotten_and_what_is_unchanged_is_not_sen
     assert sides.sent[-2:] == [{}, {}]
 
 
+def test_what_could_not_be_sent_is_sent_later_and_leaves_nothing_behind():
+    def raising():
+        yield 1
+        raise ZeroDivisionError
+
+    side = SharedValues(first_number=1)
+    given = [1]
+    side.pack([given], encoder=Encoder())
+    given.append(2)
+    with pytest.raises(ZeroDivisionError):
+        side.pack([[raising()]], encoder=Encoder())
+    assert side.pack([], encoder=Encoder()) == ([], {"1": ["list", [1, 2]]})
+
+
+def test_number_of_this_side_is_not_given_by_the_other():
+    side = SharedValues(first_number=1)
+    with pytest.raises(wire.WireError, match="of this side"):
+        side.unpack({"7": ["list", []]}, decoder=Decoder(None, value_of=side.value_of))
+
+
 @pytest.mark.parametrize(
     "changed", [5, {"x": ["list", []]}, {"1": ["tuple", []]}, {"1": ["set", []]}, {"2": 5}]
 )

@@ -88,17 +88,48 @@ def test_attributes_and_items_are_asked_for(ends):
     assert asked[3]["values"] == [7]
 
 
+def test_value_that_the_solution_has_forgotten_is_the_tests_own(ends, line):
+    reply = {"value": ["same", 2], "changed": {"2": ["list", [1]]}}
+    one = _object(ends, reply, {**reply, "forgotten": [2]}, {"value": None}, {"value": None})
+    kept, own = one.kept, one.own
+    assert kept is own
+    own.append(5)
+    one.size  # noqa: B018 - asks
+    one(own)
+    asked = [wire.read_frame(ends[0]) for _ in range(5)]
+    assert [it["changed"] for it in asked[3:]] == [{}, {"1": ["list", [1, 5]]}]
+
+
 def test_same_object_is_the_same_here(ends):
     one = _object(ends, {"value": ["handle", 3]}, {"value": ["handle", 4]})
     assert one.next is one
     assert one.next is not one
 
 
-def test_object_that_counts_other_items_than_it_has_is_not_judged(ends):
-    one = _object(ends, {"value": 3}, {"value": ["list", []]})
-    assert len(one) == 3
+@pytest.mark.parametrize("asks", [(len, list), (list, len)], ids=["len first", "items first"])
+def test_object_that_counts_other_items_than_it_has_is_not_judged(ends, asks):
+    answers = {len: {"value": 3}, list: {"value": ["list", []]}}
+    one = _object(ends, *(answers[ask] for ask in asks))
+    iter(one) if asks[0] is list else len(one)
     with pytest.raises(UnjudgedError, match="not the items it counts"):
-        list(one)
+        iter(one) if asks[1] is list else len(one)
+
+
+def test_object_that_was_asked_to_change_may_count_others(ends):
+    rows = [{"value": 0}, {"value": None}, {"value": 1}, {"value": ["list", [5]]}, {"value": 1}]
+    one = _object(ends, *rows)
+    assert len(one) == 0
+    one.more = 5
+    assert len(one) == 1
+    assert list(one) == [5]
+
+
+def test_end_of_a_loop_is_not_judged(ends, line):
+    described = ["StopIteration", "", "StopIteration", ["list", []]]
+    one = _object(ends, {"error": described})
+    with pytest.raises(UnjudgedError, match="would end a loop"):
+        list(map(one, [1]))
+    assert line.spoiled is not None
 
 
 def test_errors_are_raised_and_ends_are_not_swallowed(ends, line):

@@ -29,10 +29,14 @@ def test_error_of_another_class_comes_as_what_it_is_derived_from():
     assert told_errors.error_text(described) == "_OwnError: ('bad', 3)"
 
 
-def test_end_of_a_loop_is_no_end_of_a_loop_here():
-    for error in (StopIteration(3), StopAsyncIteration()):
-        found, _ = told_errors.rebuild_error(told_errors.describe_error(error))
-        assert type(found) is RuntimeError
+def test_end_of_a_loop_is_told_apart():
+    class Own(StopIteration):
+        pass
+
+    for error in (StopIteration(3), StopAsyncIteration(), Own()):
+        assert told_errors.ends_a_loop(told_errors.describe_error(error))
+    assert not told_errors.ends_a_loop(told_errors.describe_error(RuntimeError()))
+    assert not told_errors.ends_a_loop(None)
 
 
 def test_what_ends_a_program_is_told_apart():

@@ -8,7 +8,14 @@ from training.stepping import tiny_training as tiny
 
 from code_t5.training.stepping import session
 
-MESHES = ("model:1,batch:1", "model:1,batch:2", "model:2,batch:1", "model:2,batch:2")
+# The first holds what is particular to the others.
+MESHES = (
+    "model:2,batch:2",
+    *(
+        pytest.param(mesh, marks=pytest.mark.slow)
+        for mesh in ("model:1,batch:1", "model:1,batch:2", "model:2,batch:1")
+    ),
+)
 RECOMPUTED = ("transformer.LayerStack.recompute_grads = True",)
 MICROBATCHES = ("utils.serialize_num_microbatches.tokens_per_microbatch_per_replica = 32",)
 
@@ -39,6 +46,7 @@ def check_equal(found, wanted):
     assert changed == len(wanted.weights) - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [tiny.EMBEDDING, tiny.LOSS, tiny.ATTENTION])
 def test_each_part_alone_gives_the_same_losses_and_weights(parts, standard, tmp_path):
     check_equal(tiny.train(tmp_path, *parts, weights=standard.initial), standard)

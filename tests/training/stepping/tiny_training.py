@@ -6,17 +6,20 @@ weights, whatever its mesh.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pathlib
 import types
 from typing import NamedTuple
+from unittest import mock
 
 import gin
 import mesh_tensorflow as mtf
 import numpy as np
 import t5.models
 import tensorflow.compat.v1 as tf
+from mesh_tensorflow import optimize
 from mesh_tensorflow.transformer import learning_rate_schedules, utils
 
 from code_t5.training.stepping import attention, embedding, session, token_loss
@@ -110,6 +113,42 @@ def _model_fn(mesh: str, devices: list[str], *, model_dir: str):
     )
 
 
+class _AllAtOnce(mtf.Operation):
+    """Tensors as they are, as soon as the last of them is there."""
+
+    def __init__(self, tensors):
+        super().__init__(tensors, name="all_at_once")
+        self._outputs = [
+            mtf.Tensor(self, tensor.shape, tensor.dtype, index=index)
+            for index, tensor in enumerate(tensors)
+        ]
+
+    def lower(self, lowering):
+        found = [lowering.tensors[tensor].to_laid_out_tensor() for tensor in self.inputs]
+        with tf.control_dependencies([part for values in found for part in values.tensor_list]):
+            for output, values in zip(self.outputs, found):
+                handed_on = lowering.mesh_impl(self).slicewise(tf.identity, values)
+                lowering.set_tensor_lowering(output, handed_on)
+
+
+@contextlib.contextmanager
+def _gradients_first():
+    """Has every gradient computed before a weight changes.
+
+    mesh-tensorflow reads a weight anew wherever it is needed and orders nothing, so that now and
+    then a gradient is computed with a weight that is updated already: losses would differ by 1e-5.
+    """
+    apply_grads = optimize.Optimizer.apply_grads
+
+    def apply_last(self, grads, variables):
+        there = iter(_AllAtOnce([grad for grad in grads if grad is not None]).outputs)
+        waiting = [None if grad is None else next(there) for grad in grads]
+        return apply_grads(self, waiting, variables)
+
+    with mock.patch.object(optimize.Optimizer, "apply_grads", apply_last):
+        yield
+
+
 class Trained(NamedTuple):
     """What a variant's steps were: losses, weights by name at the beginning and at the end."""
 
@@ -153,7 +192,8 @@ def train(
             config.device_count["CPU"] = num_devices
             dataset = tf.data.Dataset.from_tensor_slices(rows())
             features = tf.data.make_one_shot_iterator(dataset).get_next()
-            spec = model_fn(features=features, labels=None, mode=mode, config=None, params={})
+            with _gradients_first():
+                spec = model_fn(features=features, labels=None, mode=mode, config=None, params={})
             with tf.Session(config=config) as running:
                 return _run(running, spec, weights=weights or {})
     finally:
