@@ -27,7 +27,7 @@ demo: environment ## From nothing to a trained model: data set, vocabulary, reco
 	@$(ENTER) DEMO_DIR="$(DEMO_DIR)" scripts/demo.sh
 
 .PHONY: page
-page: environment ## The demo, then evaluated, exported and served: ends with the page open on loopback
+page: environment ## A model of its own on the demo data set, evaluated, exported and served: ends with the page open on loopback
 	@$(ENTER) DEMO_DIR="$(DEMO_DIR)" scripts/from_code_to_page.sh
 
 .PHONY: test

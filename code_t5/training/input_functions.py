@@ -243,12 +243,13 @@ class _Watches(NamedTuple):
 
 
 def _batches(
-    rows: tf.data.Dataset, *, size: int, num_skipped: int, watches: _Watches
+    rows: tf.data.Dataset, *, size: int, num_skipped: int, num_ahead: int, watches: _Watches
 ) -> tf.data.Dataset:
     batches = rows.repeat().batch(size, drop_remainder=True).skip(num_skipped)
     if watches.fill_log is not None:
         batches = watches.fill_log.watch(batches)
-    batches = batches.prefetch(tf.data.experimental.AUTOTUNE)
+    if num_ahead:
+        batches = batches.prefetch(num_ahead)
     return batches if watches.data_watch is None else watches.data_watch.watch(batches)
 
 
@@ -301,6 +302,7 @@ def resumable_train_model(
     seen_data_init_step: int = 0,
     checkpoint_input_pipeline: bool = False,
     log_fill_every_steps: int = 100,
+    batches_ahead: int = tf.data.experimental.AUTOTUNE,
 ) -> None:
     """Trains as mesh-tensorflow's `train_model` does; `utils.run` calls it by position.
 
@@ -320,6 +322,7 @@ def resumable_train_model(
       seen_data_init_step: The step at which this data was begun with.
       checkpoint_input_pipeline: Whether checkpoints hold the state of the input pipeline.
       log_fill_every_steps: How often the fill rate is logged; 0 for never.
+      batches_ahead: Batches made while a step is worked on; -1 lets tf.data choose, 0 for none.
 
     Raises:
       SystemExit: In the trainer, the data or a checkpoint does not do; the message is one line.
@@ -340,7 +343,13 @@ def resumable_train_model(
 
     def input_fn(params: Mapping[str, Any]) -> tf.data.Dataset:
         del params
-        return _batches(make_rows(), size=size, num_skipped=num_skipped, watches=watches)
+        return _batches(
+            make_rows(),
+            size=size,
+            num_skipped=num_skipped,
+            num_ahead=batches_ahead,
+            watches=watches,
+        )
 
     hooks = _hooks(estimator, step=step, watches=watches)
     if checkpoint_input_pipeline:

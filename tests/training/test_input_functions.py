@@ -147,6 +147,24 @@ def test_fill_rates_are_logged_at_the_steps_of_the_training(registered, tmp_path
     assert all(0.1 < scalar.value < 1 for scalar in scalars)
 
 
+def test_batches_are_made_ahead_unless_gin_says_none(registered, tmp_path, monkeypatch):
+    asked = []
+    prefetch = tf.data.Dataset.prefetch
+
+    def spy(rows, size, **options):
+        asked.append(size)
+        return prefetch(rows, size, **options)
+
+    monkeypatch.setattr(tf.data.Dataset, "prefetch", spy)
+    default = train(tmp_path / "default", steps=6)
+    assert asked.pop() == tf.data.experimental.AUTOTUNE
+    of_rows = list(asked)
+    assert train(tmp_path / "three", steps=6, batches_ahead=3) == default
+    assert asked == [*of_rows, *of_rows, 3]
+    assert train(tmp_path / "none", steps=6, batches_ahead=0) == default
+    assert asked == [*of_rows, *of_rows, 3, *of_rows]
+
+
 def test_t5s_own_function_is_logged_and_otherwise_left_alone(registered, tmp_path):
     train_fn = functools.partial(
         mesh_transformer.mesh_train_dataset_fn,
