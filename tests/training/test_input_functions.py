@@ -17,6 +17,7 @@ import gin
 import numpy as np
 import pytest
 import seqio
+import tensorflow as tf
 from t5.models import mesh_transformer
 from training import cached_small
 
