@@ -306,8 +306,7 @@ def resumable_train_model(
 ) -> None:
     """Trains as mesh-tensorflow's `train_model` does; `utils.run` calls it by position.
 
-    Rows of `token_train_dataset_fn` go on at the newest checkpoint's step, found at once; those of
-    another function begin anew, or are skipped one by one if `utils.run.skip_seen_data` says so.
+    Rows of `token_train_dataset_fn` go on at the newest checkpoint, others if `skip_seen_data`.
 
     Args:
       estimator: The model, its directory and its checkpoints.
@@ -339,20 +338,14 @@ def resumable_train_model(
         skip_seen_data = checkpoint_input_pipeline = False
     every_steps = None if checkpoint_input_pipeline else log_fill_every_steps
     watches = _watches(estimator.model_dir, step=step, every_steps=every_steps)
-    size, num_skipped = rows_per_step, num_seen if skip_seen_data else 0
-
-    def input_fn(params: Mapping[str, Any]) -> tf.data.Dataset:
-        del params
-        return _batches(
-            make_rows(),
-            size=size,
-            num_skipped=num_skipped,
-            num_ahead=batches_ahead,
-            watches=watches,
-        )
-
+    num_skipped = num_seen if skip_seen_data else 0
+    options = {"size": rows_per_step, "num_skipped": num_skipped, "num_ahead": batches_ahead}
     hooks = _hooks(estimator, step=step, watches=watches)
     if checkpoint_input_pipeline:
         hooks.append(tf.data.experimental.CheckpointInputPipelineHook(estimator))
     with trainer_errors.one_line_errors(), going_on.clear_ending(estimator.model_dir, hooks):
-        estimator.train(input_fn=input_fn, max_steps=train_steps, hooks=hooks)
+        estimator.train(
+            input_fn=lambda params: _batches(make_rows(), watches=watches, **options),
+            max_steps=train_steps,
+            hooks=hooks,
+        )

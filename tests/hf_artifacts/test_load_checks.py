@@ -394,12 +394,14 @@ def _family(pid):
     listed = subprocess.run(
         ["ps", "-wweo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     )
+    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
     found: dict[int, str] = {}
-    # A process has a higher id than its parent, until ids begin anew.
-    for line in listed.stdout.splitlines():
-        own, parent, command = line.split(None, 2)
-        if int(parent) in (pid, *found):
-            found[int(own)] = command
+    # Ids begin anew at some time, so a child may stand before its parent.
+    for _ in rows:
+        more = {int(own): command for own, parent, command in rows if int(parent) in (pid, *found)}
+        if more == found:
+            break
+        found = more
     return found
 
 

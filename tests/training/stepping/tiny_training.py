@@ -85,13 +85,13 @@ def _parse(params: tuple[str, ...]) -> None:
             os.path.join(os.path.dirname(t5.models.__file__), "gin"),
             str(ROOT / "gin_configs"),
         )
-        for folder in folders:
-            gin.add_config_file_search_path(folder)
-        gin.parse_config_files_and_bindings(
-            ["defaults.gin", "runs/dev_prefix_lm.gin"],
-            [*SIZES, *STANDARD, *params],
-            finalize_config=False,
-        )
+        # Not those that earlier tests of this process have added.
+        with mock.patch.object(gin.config, "_LOCATION_PREFIXES", list(folders)):
+            gin.parse_config_files_and_bindings(
+                ["defaults.gin", "runs/dev_prefix_lm.gin"],
+                [*SIZES, *STANDARD, *params],
+                finalize_config=False,
+            )
 
 
 def _model_fn(mesh: str, devices: list[str], *, model_dir: str):
