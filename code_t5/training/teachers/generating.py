@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import itertools
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from code_t5 import errors, parallel, progress
@@ -188,7 +188,7 @@ def _write_missing(config: GenerationConfig, writing: writer.OutputsWriter) -> N
 
 def ask(
     config: GenerationConfig, *, plan: OutputsPlan, shards: Sequence[int]
-) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
+) -> Generator[tuple[tuple[int, ...], dict[str, Any]], None, None]:
     """Asks about the samples of some shards.
 
     Args:
