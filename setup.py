@@ -2,9 +2,9 @@
 
 The base install reads and writes artefacts and builds data sets; it needs neither
 TensorFlow nor torch. Training is the extra `train`, Hugging Face models and data sets the
-extra `hf`, serving a model the extra `serve`, a quicker tokenizer the extra `fast`, CUDA libraries for TensorFlow the extra `gpu`,
-building on a cluster the extra `beam`, the checks the extra `dev`. `requirements.lock` holds the
-exact versions of base and all extras but `gpu` together.
+extra `hf`, serving a model the extra `serve`, a quicker tokenizer the extra `fast`, CUDA
+libraries for TensorFlow the extra `gpu`, building on a cluster the extra `beam`, the checks the
+extra `dev`. `requirements.lock` holds the exact versions of base and all extras but `gpu` together.
 """
 
 from __future__ import annotations

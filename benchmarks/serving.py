@@ -4,7 +4,9 @@ Exports a trained model, starts `scripts/serve.py` as a user does, and lets clie
 next prompt as soon as it has its answer. In the same run and with the same prompts and clients: the
 peer (torch's `generate` of the model's Hugging Face export behind the same server), the floor (the
 export called in this process, a full batch at a time, without HTTP), and hostile clients beside
-honest ones. Run from the repository's root:
+honest ones. Ends with exit status 1 if an answer was lost, or one in twenty took 100 ms or more.
+
+Run from the repository's root:
 `python -m benchmarks.serving --model_dir=MODEL_DIR --data_dir=DATA_DIR`.
 """
 
@@ -107,14 +109,16 @@ def _floor(version_dir: pathlib.Path, prompts: Sequence[str]) -> serving_clients
     return serving_clients.Load(sorted(seconds), 0, time.perf_counter() - began)
 
 
-def _measure_server(model: pathlib.Path, prompts: Sequence[str], *, folder: pathlib.Path) -> None:
-    """Prints the rows of our own server."""
+def _measure_server(
+    model: pathlib.Path, prompts: Sequence[str], *, folder: pathlib.Path
+) -> serving_clients.Load:
+    """Prints the rows of our own server; returns what its honest clients saw alone."""
     arguments = ["scripts/serve.py", f"--model={model}", "--port=0"]
     with _server(arguments, log_path=folder / "serve.log") as address:
         ask = {"address": address, "name": _NAME, "clients": _CLIENTS.value}
         serving_clients.run_load(**ask, asked=prompts[:_WARM_UP_REQUESTS])
-        counts = ('code_t5_tokens_total{kind="new"}', "code_t5_batch_size_sum")
-        counts = (*counts, "code_t5_batch_size_count")
+        counts = ['code_t5_tokens_total{kind="new"}', "code_t5_batch_size_sum"]
+        counts += ["code_t5_batch_size_count"]
         before = [_metric(address, name) for name in counts]
         load = serving_clients.run_load(**ask, asked=prompts)
         tokens, rows, batches = (_metric(address, name) - one for name, one in zip(counts, before))
@@ -131,6 +135,7 @@ def _measure_server(model: pathlib.Path, prompts: Sequence[str], *, folder: path
             for kind, found in seen.items()
         )
         print(f"hostile clients were answered: {'; '.join(said)}; the server stayed up")
+    return load
 
 
 def _measure_peer(prompts: Sequence[str], *, folder: pathlib.Path) -> None:
@@ -145,8 +150,11 @@ def _measure_peer(prompts: Sequence[str], *, folder: pathlib.Path) -> None:
         print(_row("torch behind the same server", load), flush=True)
 
 
-def main(argv: Sequence[str]) -> None:
-    """Prints a Markdown table, a row as soon as it is known.
+def main(argv: Sequence[str]) -> int:
+    """Prints a Markdown table, a row as soon as it is known, and a verdict.
+
+    Returns:
+      The exit status.
 
     Raises:
       InputError: A server ended.
@@ -173,8 +181,11 @@ def main(argv: Sequence[str]) -> None:
         print("|---|---|---|---|---|---|---|", flush=True)
         if _PEER_REQUESTS.value:
             _measure_peer(prompts[: _PEER_REQUESTS.value], folder=folder)
-        _measure_server(version_dir.parent, prompts, folder=folder)
+        load = _measure_server(version_dir.parent, prompts, folder=folder)
         print(_row("the export in this process", _floor(version_dir, prompts[:1000])), flush=True)
+    line, is_good = serving_clients.verdict(load, clients=_CLIENTS.value)
+    print(line)
+    return 0 if is_good else 1
 
 
 if __name__ == "__main__":

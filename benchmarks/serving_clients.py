@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 _TIMEOUT_SECONDS = 120
 _CHARACTERS = 400
+WANTED_P95_MS = 100
 
 
 class Load(NamedTuple):
@@ -37,6 +38,25 @@ class Load(NamedTuple):
         """Returns the least time in ms that so many per cent of the answers did not exceed."""
         rank = math.ceil(percent / 100 * len(self.seconds)) - 1
         return 1000 * self.seconds[max(0, rank)] if self.seconds else math.nan
+
+
+def verdict(load: Load, *, clients: int) -> tuple[str, bool]:
+    """Compares what honest clients saw with what a person who types puts up with.
+
+    Args:
+      load: What they saw.
+      clients: How many they were.
+
+    Returns:
+      A line that says so, and whether it is good enough.
+    """
+    found = load.percentile(95)
+    is_good = found < WANTED_P95_MS and load.num_lost == 0
+    return (
+        f"verdict: with {clients} clients 95 per cent of the answers came within {found:.1f} ms "
+        f"and {load.num_lost} were lost; wanted less than {WANTED_P95_MS} ms and none lost: "
+        f"{'reached' if is_good else 'missed'}"
+    ), is_good
 
 
 def prompts(number: int, *, seed: int = 0) -> list[str]:

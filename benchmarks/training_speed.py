@@ -8,7 +8,11 @@ Variants take turns, a few steps each, so that other work on the machine hits al
 printed is the median over the rounds, and the median of the ratios within a round. CPU seconds are
 those of all threads; with `--threads=1` they are what is left to compare on a machine that does
 much other work, where torch's threads wait for each other. `--fill` is the share of
-positions that hold a token (about half for prefix LM): our loss leaves the others out.
+positions that hold a token (about half for prefix LM): our loss leaves the others out. Threads are
+a process's: to compare them, run it again with `--threads` or `--inter_op_threads`.
+
+The last line of each size says whether the trainer, as it is by default, takes at least 1.3 times
+the steps of torch in float32 and under bfloat16 autocast; if not, the exit status is 1.
 
 With `--data_dir` and `--task` the real trainer runs too, and the share of its time that it waited
 for data is printed. `--gpu` compares on a GPU instead: base size, 512 tokens each, in float32,
@@ -38,7 +42,8 @@ _STEPS = flags.DEFINE_integer("steps", 0, "Steps per turn; 0 for about 5 seconds
 _VOCABULARY = flags.DEFINE_integer("vocabulary", 4100, "Pieces.", lower_bound=100)
 _FILL = flags.DEFINE_float("fill", 0.5, "Share of tokens.", lower_bound=0.05, upper_bound=1.0)
 _THREADS = flags.DEFINE_integer("threads", 0, "Threads; 0 for all cores.", lower_bound=0)
-_XLA = flags.DEFINE_bool("xla", False, "Also with XLA's auto-clustering.")
+_INTER_OP = flags.DEFINE_integer("inter_op_threads", 0, "Operations at a time; 0: as --threads.")
+_XLA = flags.DEFINE_bool("xla", True, "Also with XLA's auto-clustering.")
 _GPU = flags.DEFINE_bool("gpu", False, "Base size on a GPU instead.")
 _PEAK = flags.DEFINE_float("peak_tflops", None, "The card's peak, for shares of it.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "A data directory, to run the trainer on.")
@@ -48,6 +53,10 @@ _TRAIN_STEPS = flags.DEFINE_integer("train_steps", 120, "Steps of that run.", lo
 # Rows and lengths: those of runs/dev_prefix_lm.gin and of runs/pretrain.gin.
 _BATCHES = {"dev": (24, 128), "small": (4, 512), "base": (4, 512)}
 _GPU_BATCH = 32
+_WANTED_RATIO = 1.3
+# The peer's rows, by which tables and verdicts find them.
+_TORCH, _TORCH_BFLOAT16 = "torch, float32", "torch, bfloat16 autocast"
+_FLOAT32, _BFLOAT16 = "trainer, our parts, float32", "trainer, our parts, bfloat16"
 _WARM_UP_STEPS = 2
 _TURN_SECONDS = 5.0
 
@@ -92,47 +101,70 @@ def _flops(shape: Shape) -> float:
 
 
 def _print_table(shape: Shape, turns: dict[str, list[Turn]], parameters: Sequence[int]) -> None:
-    names = list(turns)
     print(
         f"\n{shape.size}: batch {shape.batch}, {shape.length}/{shape.length} tokens, "
         f"vocabulary {shape.vocabulary:,}, fill {shape.fill:.0%}"
     )
     print("| variant | parameters | steps/s | positions/s | CPU s/step | times torch float32 |")
     print("|---|---|---|---|---|---|")
-    # The one before the last is torch in float32.
-    peer = np.array([turn.wall for turn in turns[names[-2]]])
-    for name, num_parameters in zip(names, parameters):
+    for name, num_parameters in zip(turns, parameters):
         walls = np.array([turn.wall for turn in turns[name]])
         cpu = np.median([turn.cpu for turn in turns[name]])
         rate = 1 / np.median(walls)
         line = (
             f"| {name} | {num_parameters / 1e6:.2f} M | {rate:.2f} | "
             f"{2 * rate * shape.batch * shape.length:,.0f} | {cpu:.3f} | "
-            f"{np.median(peer / walls):.2f} |"
+            f"{_times(turns, name, _TORCH):.2f} |"
         )
         if _PEAK.value:
             line += f" {rate * _flops(shape) / (_PEAK.value * 1e12):.1%} of the peak |"
         print(line, flush=True)
 
 
+def _times(turns: dict[str, list[Turn]], name: str, peer: str) -> float:
+    """Returns how many steps a variant takes in the time of one of its peer."""
+    walls, peers = (np.array([turn.wall for turn in turns[each]]) for each in (name, peer))
+    return float(np.median(peers / walls))
+
+
+def _print_verdict(size: str, turns: dict[str, list[Turn]]) -> bool:
+    """Says whether the trainer as it is by default is as fast as wanted; returns it."""
+    default = _BFLOAT16 if _BFLOAT16 in turns else _FLOAT32
+    # Without the hardware for it the peer's bfloat16 is slow, and no measure.
+    peers = [_TORCH, _TORCH_BFLOAT16] if default == _BFLOAT16 else [_TORCH]
+    ratios = {peer: _times(turns, default, peer) for peer in peers}
+    is_met = min(ratios.values()) >= _WANTED_RATIO
+    found = ", ".join(f"{ratio:.2f} times {peer}" for peer, ratio in ratios.items())
+    print(
+        f"{size}: {default} takes {found}; wanted {_WANTED_RATIO} times each: "
+        f"{'met' if is_met else 'MISSED'}",
+        flush=True,
+    )
+    return is_met
+
+
 def _cpu_makers(shape: Shape) -> dict[str, Callable[[], Any]]:
     from code_t5.training.stepping import session
 
-    threads = {"intra_op_threads": _THREADS.value, "inter_op_threads": _THREADS.value}
+    threads = {
+        "intra_op_threads": _THREADS.value,
+        "inter_op_threads": _INTER_OP.value or _THREADS.value,
+    }
 
     def trainer(*, is_quick: bool = True, **settings: Any) -> Callable[[], Any]:
         return lambda: TrainerVariant(shape, is_quick=is_quick, **threads, **settings)
 
     makers = {
         "trainer, mesh-tensorflow's parts, float32": trainer(is_quick=False, precision="float32"),
-        "trainer, our parts, float32": trainer(precision="float32"),
+        _FLOAT32: trainer(precision="float32"),
+        f"{_FLOAT32}, no batches ahead": trainer(precision="float32", num_ahead=0),
     }
     if session.settled_precision("auto", on_gpu=False, flags=session.cpu_flags()) == "bfloat16":
-        makers["trainer, our parts, bfloat16"] = trainer(precision="bfloat16")
+        makers[_BFLOAT16] = trainer(precision="bfloat16")
     if _XLA.value:
-        makers["trainer, our parts, float32, XLA"] = trainer(precision="float32", xla=True)
-    makers["torch, float32"] = lambda: TorchVariant(shape, is_bfloat16=False)
-    makers["torch, bfloat16 autocast"] = lambda: TorchVariant(shape, is_bfloat16=True)
+        makers[f"{_FLOAT32}, XLA"] = trainer(precision="float32", xla=True)
+    makers[_TORCH] = lambda: TorchVariant(shape, is_bfloat16=False)
+    makers[_TORCH_BFLOAT16] = lambda: TorchVariant(shape, is_bfloat16=True)
     return makers
 
 
@@ -144,7 +176,7 @@ def _gpu_makers(shape: Shape) -> dict[str, Callable[[], Any]]:
         ),
         "trainer, TF32": lambda: TrainerVariant(shape, **on_gpu, precision="float32"),
         "trainer, mixed float16": lambda: TrainerVariant(shape, **on_gpu, precision="float16"),
-        "torch, float32": lambda: TorchVariant(shape, is_bfloat16=False, device="cuda"),
+        _TORCH: lambda: TorchVariant(shape, is_bfloat16=False, device="cuda"),
         "torch, bfloat16, compiled": lambda: TorchVariant(
             shape, is_bfloat16=True, device="cuda", is_compiled=True
         ),
@@ -173,8 +205,8 @@ def _print_waiting(data_dir: str, task: str) -> None:
         print(f"{tag}: {values[-1].value:,.3f} (step {values[-1].step})")
 
 
-def main(argv: Sequence[str]) -> None:
-    """Prints a table per size."""
+def main(argv: Sequence[str]) -> int:
+    """Prints a table per size, and whether what is wanted is met."""
     del argv
     import tensorflow.compat.v1 as tf
     import torch
@@ -183,15 +215,19 @@ def main(argv: Sequence[str]) -> None:
         torch.set_num_threads(_THREADS.value)
     tf.disable_eager_execution()
     tf.logging.set_verbosity(tf.logging.ERROR)
+    is_met = True
     for size in ["base"] if _GPU.value else _SIZES.value:
         batch, length = (_GPU_BATCH, 512) if _GPU.value else _BATCHES[size]
         shape = Shape(size, batch, length, _VOCABULARY.value, _FILL.value)
         makers = _gpu_makers(shape) if _GPU.value else _cpu_makers(shape)
         turns, parameters = _take_turns(makers)
         _print_table(shape, turns, parameters)
+        if not _GPU.value:
+            is_met = _print_verdict(size, turns) and is_met
         gc.collect()
     if _DATA_DIR.value:
         _print_waiting(_DATA_DIR.value, _TASK.value)
+    return 0 if is_met else 1
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import functools
 import logging
 import os
 import pathlib
+import types
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,7 @@ class TrainerVariant:
         is_quick: bool,
         device: str = "cpu:0",
         bindings: tuple[str, ...] = (),
+        num_ahead: int = 2,
         **session_settings: Any,
     ) -> None:
         """Builds the graph and runs nothing yet.
@@ -102,23 +104,24 @@ class TrainerVariant:
           is_quick: Whether with our parts.
           device: The mesh's one device.
           bindings: Further ones for gin.
+          num_ahead: Batches made before they are asked for.
           **session_settings: Of `session_config`.
         """
         import gin
         import tensorflow.compat.v1 as tf
 
-        from code_t5.training.stepping import session
-
+        settings = [f"code_t5.session_config.{k} = {v!r}" for k, v in session_settings.items()]
         gin.clear_config()
-        _parse(shape, [*layer_bindings(is_quick=is_quick), *bindings], device=device)
+        bindings = (*layer_bindings(is_quick=is_quick), *settings, *bindings)
+        _parse(shape, list(bindings), device=device)
         self._graph = tf.Graph()
         with self._graph.as_default():
             tf.set_random_seed(0)
             tf.train.create_global_step()
-            spec = _train_spec(shape, device=device)
+            spec, config = _train_spec(shape, device=device, num_ahead=num_ahead)
             # What the trainer fetches, but for the line that it prints.
             self._fetches = [spec.train_op, spec.loss.op.inputs[0]]
-            self._session = tf.Session(config=session.session_config(**session_settings))
+            self._session = tf.Session(config=config)
             self._session.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
             restore = spec.training_chief_hooks[0]
             restore.begin()
@@ -141,7 +144,7 @@ def _parse(shape: Shape, bindings: list[str], *, device: str) -> None:
     import t5.models
 
     # Registered for the bindings.
-    from code_t5.training.stepping import attention, embedding, token_loss  # noqa: F401
+    from code_t5.training.stepping import attention, embedding, session, token_loss  # noqa: F401
 
     for folder in (
         os.path.join(os.path.dirname(mesh_tensorflow.__file__), "transformer", "gin"),
@@ -169,12 +172,14 @@ def _parse(shape: Shape, bindings: list[str], *, device: str) -> None:
     logging.disable(logging.NOTSET)
 
 
-def _train_spec(shape: Shape, *, device: str) -> Any:
-    """Returns the trainer's own training graph, fed with made-up rows."""
+def _train_spec(shape: Shape, *, device: str, num_ahead: int) -> tuple[Any, Any]:
+    """Returns the trainer's own training graph, fed with made-up rows, and its session's config."""
     import gin
     import mesh_tensorflow as mtf
     import tensorflow.compat.v1 as tf
     from mesh_tensorflow.transformer import learning_rate_schedules, utils
+
+    from code_t5.training.stepping import session
 
     mesh_shape = mtf.convert_to_shape("model:1,batch:1")
     layout = mtf.convert_to_layout_rules("batch:batch,d_ff:model,heads:model,vocab:model")
@@ -190,6 +195,13 @@ def _train_spec(shape: Shape, *, device: str) -> Any:
         optimizer=gin.query_parameter("utils.run.optimizer").scoped_configurable_fn,
         mesh_devices=[device],
     )
-    rows = tf.data.Dataset.from_tensor_slices(make_rows(shape)).repeat().prefetch(2)
+    # What of an estimator the trainer's own set-up looks at.
+    estimator = types.SimpleNamespace(_model_fn=model_fn, _session_config=None)
+    session.configure(estimator)
+    rows = tf.data.Dataset.from_tensor_slices(make_rows(shape)).repeat()
+    if num_ahead:
+        rows = rows.prefetch(num_ahead)
     features = tf.data.make_one_shot_iterator(rows).get_next()
-    return model_fn(features, None, tf.estimator.ModeKeys.TRAIN, params={})
+    mode = tf.estimator.ModeKeys.TRAIN
+    spec = estimator._model_fn(features=features, labels=None, mode=mode, config=None, params={})
+    return spec, estimator._session_config

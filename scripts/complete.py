@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from absl import flags
+
 from code_t5 import command_line
 from code_t5.training.completing import complete_flags
 
@@ -23,4 +25,6 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    complete_flags.define()
+    flags.adopt_module_key_flags(complete_flags)
     command_line.run(main)

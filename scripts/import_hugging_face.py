@@ -8,6 +8,7 @@ vocabulary. `docs/exporting.md` says more.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from absl import flags
@@ -35,6 +36,8 @@ def main(argv: Sequence[str]) -> None:
             f"found {len(argv) - 1} directories on the command line; wanted one, of a Hugging Face "
             "T5; give HUGGING_FACE_DIR --model_dir=MODEL_DIR"
         )
+    # TensorFlow's words on its start are for nobody.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from code_t5.training.hugging_face import importing
 
     path = importing.import_hugging_face(
@@ -44,9 +47,8 @@ def main(argv: Sequence[str]) -> None:
         data_dir=_DATA_DIR.value,
         check_vocabulary=_CHECK_VOCABULARY.value,
     )
-    print(f"{path.parent} is a model at step 0; train it with these flags of the trainer:")
-    print(f'--model_dir="{path.parent}" --gin_file="models/shared-prefix_lm.gin"')
-    print(f'--gin_file="{path}"')
+    print(f"{path.parent} is a model at step 0; train it with")
+    print(importing.training_command(path, data_dir=_DATA_DIR.value))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from absl import flags
+
 from code_t5 import command_line, errors
 from code_t5.training.problems import pass_flags, passing
 
@@ -27,4 +29,6 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    # For --help.
+    flags.adopt_module_key_flags(pass_flags)
     command_line.run(main, list_flags=["k"])

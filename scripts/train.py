@@ -14,12 +14,15 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from code_t5 import command_line, errors
+from code_t5 import command_line
 from code_t5.training import launch, train_command
 
+_DEFAULT_STEPS = ", ".join(f"{size} {n:,}" for size, n in train_command.SIZES.items())
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where data sets were built; $DATA_DIR.")
 _MODEL_DIR = flags.DEFINE_string("model_dir", None, "Gets the model and its logs; $MODEL_DIR.")
-_TRAIN_STEPS = flags.DEFINE_integer("train_steps", None, "At the end, in all.", lower_bound=1)
+_TRAIN_STEPS = flags.DEFINE_integer(
+    "train_steps", None, f"At the end, in all; default: {_DEFAULT_STEPS}.", lower_bound=1
+)
 _OBJECTIVE = flags.DEFINE_string("objective", None, "Of a Task that leaves it open.")
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only print the trainer's command.")
 
@@ -30,20 +33,15 @@ def main(argv: Sequence[str]) -> int:
     Raises:
       InputError: A word is missing or one too many, or a name is not known.
     """
-    if len(argv) < 4 or (len(argv) > 4 and "--" not in sys.argv):
-        raise errors.InputError(
-            f"found {len(argv) - 1} words {' '.join(argv[1:])!r}; wanted TASK SIZE MESH, and flags "
-            "for the trainer after --; see --help"
-        )
-    task, size, mesh, *more = argv[1:]
+    words, more_flags = train_command.split_words(argv[1:], typed=sys.argv[1:])
     found = train_command.plan(
         train_command.TrainRequest(
-            *(task, size, mesh),
+            *words,
             data_dir=_DATA_DIR.value or os.environ.get("DATA_DIR"),
             model_dir=_MODEL_DIR.value or os.environ.get("MODEL_DIR"),
             train_steps=_TRAIN_STEPS.value,
             objective=_OBJECTIVE.value,
-            more_flags=tuple(more),
+            more_flags=more_flags,
         )
     )
     print(launch.format_command(launch.trainer_command(found.config)), flush=True)

@@ -4,7 +4,7 @@
 #   scripts/train.sh TASK SIZE MESH [--data_dir DIR] [--model_dir DIR] [-- more trainer flags]
 #
 #   scripts/train.sh dev_python_prefix_lm dev cpu_1
-#   scripts/train.sh dev_python small gpu_4 --train_steps 50000 -- --gin_file=runs/resumable.gin
+#   scripts/train.sh dev_python small gpu_4 --train_steps 50000 -- --gin_param="dropout_rate = 0.1"
 #
 # DATA_DIR and MODEL_DIR may be set in the environment instead; --help lists the flags. PYTHON names
 # the interpreter (default: .venv/bin/python of the project if there, else python).

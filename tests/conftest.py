@@ -95,10 +95,16 @@ def _sockets_stay_on_this_machine():
 @pytest.fixture(scope="session")
 def small_data_dir(tmp_path_factory):
     """A data directory with the data set `small`: 60 files of 12 repositories, 400 pieces."""
+    from made_once import made_once, session_folder
+
+    folder = made_once(session_folder(tmp_path_factory), "small", _build_small)
+    return folder / "data"
+
+
+def _build_small(folder):
     from fakes import write_code_repositories
     from preprocessing import build, build_config, splits
 
-    folder = tmp_path_factory.mktemp("small")
     config = build_config.BuildConfig(
         input_dir=str(write_code_repositories(folder / "in", num_repositories=12)),
         data_dir=str(folder / "data"),
@@ -108,7 +114,6 @@ def small_data_dir(tmp_path_factory):
         vocabulary=build_config.VocabularyConfig(vocab_size=400, max_sample_bytes=200_000),
     )
     build.build_dataset(config, clock=build.StageClock())
-    return folder / "data"
 
 
 @pytest.fixture(scope="module")

@@ -57,6 +57,28 @@ def test_what_a_page_names_exists(page):
         assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
 
 
+def test_readme_or_a_page_names_each_benchmark_and_the_readme_those_of_training():
+    text = {page: (ROOT / page).read_text() for page in _ALL_PAGES}
+    # What another benchmark starts is no command of its own.
+    names = [
+        path.stem
+        for path in (ROOT / "benchmarks").glob("*.py")
+        if re.search(rf"python -m benchmarks\.{path.stem}\b", path.read_text().split('"""')[1])
+        and not path.stem.endswith("_runs")
+    ]
+    assert {"objectives", "training_speed", "dev_model", "serving"} <= set(names)
+    everything = "".join(text.values())
+    assert [name for name in names if not re.search(rf"benchmarks[/.]{name}\b", everything)] == []
+    for name in ("training_speed", "dev_model", "serving"):
+        assert f"`benchmarks/{name}.py`" in text["README.md"]
+
+
+def test_contributing_names_each_command_of_make():
+    commands = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.M)
+    said = (ROOT / "CONTRIBUTING.md").read_text()
+    assert [name for name in commands if f"| `make {name}` |" not in said] == ["help"]
+
+
 def _checkout(folder: pathlib.Path) -> pathlib.Path:
     """Copies what git tracks or would track."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

@@ -55,16 +55,16 @@ def complete(
       One text per prompt.
 
     Raises:
-      InputError: There are no prompts, or the model directory holds no trained model.
+      InputError: There are no prompts, the model directory holds no trained model, or its
+        configuration imports what nobody has asked for.
+      ArtifactError: Its configuration is damaged.
       TrainerError: The trainer failed.
     """
-    config_path = model_dir / operative_config.FILE_NAME
-    if not prompts or not config_path.is_file():
+    if not prompts:
         raise errors.InputError(
-            f"found {len(prompts)} prompts and {'a' if config_path.is_file() else 'no'} trained "
-            f"model in {model_dir}; wanted at least one prompt and a directory that the trainer "
-            "has trained in; train first"
+            "found 0 prompts; wanted at least one beginning of code; give one, such as 'def f('"
         )
+    config_path = operative_config.find(model_dir, module_imports=module_imports)
     with tempfile.TemporaryDirectory() as folder:
         prompts_path = pathlib.Path(folder, "prompts.json")
         output_path = pathlib.Path(folder, "completions.json")

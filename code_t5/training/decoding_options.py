@@ -11,6 +11,8 @@ from code_t5 import errors
 
 _MAX_NEW_TOKENS = 4096
 _MAX_CANDIDATES = 256
+# What programs call a setting where it is not by its name.
+_FLAGS = {"max_new_tokens": "max_tokens"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +61,8 @@ class DecodingOptions:
             value = getattr(self, name)
             if not lowest <= value <= highest:
                 raise errors.InputError(
-                    f"{name} is {value}; wanted {lowest} to {highest}; give --{name} another value"
+                    f"{name} is {value}; wanted {lowest} to {highest}; give "
+                    f"--{_FLAGS.get(name, name)} another value"
                 )
         if self.temperature > 0 and self.num_beams > 1:
             raise errors.InputError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Sequence
 
-from code_t5 import errors
 from code_t5.training import figures, launch, operative_config
 
 
@@ -38,14 +37,11 @@ def evaluation_config(
       What to give to `launch.run_trainer`.
 
     Raises:
-      InputError: The directory holds no trained model.
+      InputError: The directory holds no trained model, or its configuration imports what nobody
+        has asked for.
+      ArtifactError: Its configuration is damaged.
     """
-    config_path = model_dir / operative_config.FILE_NAME
-    if not config_path.is_file():
-        raise errors.InputError(
-            f"found no {config_path.name} in {model_dir}; wanted a directory that the trainer has "
-            "trained in; train first"
-        )
+    config_path = operative_config.find(model_dir, module_imports=module_imports)
     params = [
         f"utils.run.dataset_split = {split!r}",
         f"utils.run.perplexity_eval_steps = {num_batches}",
@@ -85,7 +81,9 @@ def evaluate(
       The figures.
 
     Raises:
-      InputError: The directory holds no trained model.
+      InputError: The directory holds no trained model, or its configuration imports what nobody
+        has asked for.
+      ArtifactError: Its configuration is damaged.
       TrainerError: The trainer failed.
     """
     config = evaluation_config(

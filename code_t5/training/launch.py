@@ -243,10 +243,9 @@ def _follow(
 def _figures(news: logs.News) -> str:
     """Returns what the bar says behind the count of steps."""
     words = []
+    # Nothing until the fill is known: the logged loss is over all positions, about half of this.
     if news.loss_per_token is not None:
         words.append(f"loss {news.loss_per_token:.3f}/token")
-    elif news.loss is not None:
-        words.append(f"loss {news.loss:.3f}")
     if news.tokens_per_second is not None:
         words.append(f"{news.tokens_per_second:,.0f} tokens/s")
     return ", ".join(words)

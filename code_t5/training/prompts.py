@@ -21,7 +21,6 @@ from code_t5.encoding import piece_model
 from code_t5.encoding.token_model import TokenModel
 
 PREFIX_LM = "prefix_lm"
-LINE_COMPLETION = "line_completion"
 INFILLING = "infilling"
 SPAN_CORRUPTION = "span_corruption"
 CAUSAL_LM = "causal_lm"

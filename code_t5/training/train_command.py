@@ -22,6 +22,7 @@ from code_t5.data import near_names
 from code_t5.data.objectives import OBJECTIVES
 from code_t5.storage import prepared
 from code_t5.training import launch, logs
+from code_t5.training.checkpoints import reading
 
 DEFAULT_OBJECTIVE = "prefix_lm"
 _GIN_FOLDER = "gin_configs"
@@ -75,6 +76,32 @@ class TrainPlan:
 
     config: launch.TrainerConfig
     num_steps: int | None
+
+
+def split_words(
+    words: Sequence[str], *, typed: Sequence[str]
+) -> tuple[tuple[str, str, str], tuple[str, ...]]:
+    """Tells the words that are ours from those of the trainer.
+
+    Args:
+      words: What is left of the command line without our flags and the first `--`.
+      typed: The whole command line.
+
+    Returns:
+      Task, size and mesh; and what stands behind `--`.
+
+    Raises:
+      InputError: Before `--` there are not three words.
+    """
+    num_more = len(typed) - typed.index("--") - 1 if "--" in typed else 0
+    ours = words[: len(words) - num_more]
+    if len(ours) != 3:
+        raise errors.InputError(
+            f"found {len(ours)} words {' '.join(ours)!r}; wanted TASK SIZE MESH, and flags for the "
+            "trainer after --; see --help"
+        )
+    task, size, mesh = ours
+    return (task, size, mesh), tuple(words[len(ours) :])
 
 
 def plan(request: TrainRequest) -> TrainPlan:
@@ -184,8 +211,9 @@ def _check_defined_elsewhere(
         return
     built = [dataset.name for dataset in prepared.list_datasets(data_dir)]
     endings = ", ".join(f"_{name}" for name in OBJECTIVES)
+    hint = near_names.near_hint(request.task, [*table, *mixtures])
     raise errors.InputError(
-        f"found no Task {request.task!r}{near_names.near_hint(request.task, [*table, *mixtures])} "
+        f"found no Task {request.task!r}{hint or ';'} "
         f"wanted a data set built under {data_dir} ({', '.join(built) or 'none is'}), alone or "
         f"followed by one of {endings}, or a mixture ({', '.join(mixtures)}); build one with "
         f"scripts/build_dev_dataset.sh --data_dir {shlex.quote(data_dir)}, or name another "
@@ -252,7 +280,9 @@ def run(found: TrainPlan) -> Outcome:
     """
     model_dir = found.config.model_dir
     done = launch.latest_step(model_dir)
-    if found.num_steps is not None and done >= found.num_steps:
+    # If its files are gone, the trainer says what can be done.
+    is_there = done in reading.list_steps(model_dir)
+    if found.num_steps is not None and done >= found.num_steps and is_there:
         return Outcome(0, f"{model_dir} is trained for {done} steps already")
     earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

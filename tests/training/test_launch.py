@@ -176,6 +176,17 @@ def test_bar_shows_step_loss_and_speed(tmp_path, stand_in, capsys, monkeypatch):
     assert "loss 4.500/token, 9,216 tokens/s" in last
 
 
+def test_bar_shows_no_loss_before_it_can_be_per_token(tmp_path, stand_in, capsys, monkeypatch):
+    monkeypatch.setattr(launch.progress, "_DELAY_SECONDS", 0)
+    stand_in(
+        "print('I] step 20: 4.00 steps/s, 9216 tokens/s, fill 50.0%, waited 0.1% for data')\n"
+        "print('step, tf_loss[2.25][20]')"
+    )
+    launch.run_trainer(config(tmp_path), name="train", description="training", num_steps=20)
+    last = capsys.readouterr().err.strip().split("\r")[-1]
+    assert "9,216 tokens/s" in last and "loss" not in last
+
+
 def test_latest_step_is_that_of_the_newest_checkpoint(tmp_path):
     assert launch.latest_step(tmp_path) == 0
     (tmp_path / "checkpoint").write_text(

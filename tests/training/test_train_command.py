@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
+import shlex
 import subprocess
 import sys
 
@@ -123,7 +125,10 @@ def test_directories_have_defaults_that_tell_task_and_size_apart(small_data_dir)
         ({"mesh": "gpu_3"}, "the mesh 'gpu_3'; wanted one of any_1, cpu_1, .*; did you mean gpu_"),
         ({"mesh": "../runs/evaluate"}, "wanted one of any_1"),
         ({"task": "smal_prefix_lm"}, "no Task 'smal_prefix_lm'; did you mean small_prefix_lm"),
-        ({"task": "x"}, r"wanted a data set built under .* \(small\).*build_dev_dataset.sh"),
+        (
+            {"task": "x"},
+            r"no Task 'x'; wanted a data set built under .* \(small\).*build_dev_dataset.sh",
+        ),
         ({"objective": "prefix"}, "the objective 'prefix'; wanted one of prefix_lm"),
     ],
 )
@@ -182,6 +187,27 @@ def test_printed_command_is_the_trainers_and_a_shell_reads_it(small_data_dir, tm
     assert not (tmp_path / "my model").exists()
 
 
+def test_examples_that_the_program_and_the_page_give_name_flags_that_do(small_data_dir, tmp_path):
+    for place in ("scripts/train.sh", "docs/training.md"):
+        text = (ROOT / place).read_text(encoding="utf-8")
+        examples = re.findall(r"^(?:#   )?scripts/train\.sh (dev_\w+ .*)", text, re.MULTILINE)
+        assert len(examples) == 2
+        for example in examples:
+            words = shlex.split(example.replace("dev_python", "small"))
+            done = train_sh(
+                *words[:3],
+                "--dry_run",
+                *words[3:],
+                DATA_DIR=str(small_data_dir),
+                MODEL_DIR=str(tmp_path),
+            )
+            # Directories of the page are not those of this test.
+            if "--data_dir" not in example:
+                assert done.returncode == 0, done.stderr
+            # Needs a cache, which neither of the pages' lines makes.
+            assert "resumable.gin" not in example, place
+
+
 def test_flags_win_over_the_environment_and_another_folder_finds_the_gin_files(
     small_data_dir, tmp_path
 ):
@@ -202,6 +228,8 @@ def test_flags_win_over_the_environment_and_another_folder_finds_the_gin_files(
     ("arguments", "message"),
     [
         ((), "found 0 words"),
+        (("small", "dev", "--", "cpu_1"), "found 2 words 'small dev'; wanted TASK SIZE MESH"),
+        (("small", "dev", "cpu_1", "extra", "--", "--gin_param=a = 1"), "found 4 words"),
         (("small", "dev"), "found 2 words 'small dev'; wanted TASK SIZE MESH"),
         (("small", "dev", "cpu_1", "300"), "found 4 words"),
         (("small", "huge", "cpu_1"), "found the size 'huge'"),
@@ -209,7 +237,7 @@ def test_flags_win_over_the_environment_and_another_folder_finds_the_gin_files(
     ],
 )
 def test_program_refuses_in_one_line(small_data_dir, arguments, message):
-    done = train_sh(*arguments, f"--data_dir={small_data_dir}")
+    done = train_sh(f"--data_dir={small_data_dir}", *arguments)
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.startswith("error: ") and message in done.stderr
     assert done.stderr.count("\n") == 1 and "\x1b" not in done.stderr
@@ -232,6 +260,9 @@ def test_program_that_shows_help_loads_nothing_heavy():
         [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert "TASK SIZE MESH" in done.stdout
+    assert "default: dev 300, small 10,000, base 10,000, large 10,000" in " ".join(
+        done.stdout.split()
+    )
     assert done.stdout.splitlines()[-1] == "[]"
 
 
@@ -259,7 +290,11 @@ def start_program(small_data_dir, model_dir, *, body):
     )
 
 
-WRITE_STATE = "(model_dir / 'checkpoint').write_text('model_checkpoint_path: \"model.ckpt-{}\"')"
+# What a saver leaves of step {0}: all its files by name, and the state file.
+WRITE_STATE = (
+    "(model_dir / 'checkpoint').write_text('model_checkpoint_path: \"model.ckpt-{0}\"'), "
+    "[(model_dir / ('model.ckpt-{0}' + e)).touch() for e in ('.index', '.data-00000-of-00001')]"
+)
 
 
 def test_finished_training_names_its_steps_and_its_log(small_data_dir, tmp_path):
@@ -274,6 +309,11 @@ def test_finished_training_names_its_steps_and_its_log(small_data_dir, tmp_path)
     printed, said = program.communicate(timeout=60)
     assert (program.returncode, said) == (0, "")
     assert printed.splitlines()[-1] == f"{tmp_path} is trained for 300 steps already"
+    # Of a checkpoint whose numbers are gone the trainer says what can be done.
+    (tmp_path / "model.ckpt-300.data-00000-of-00001").unlink()
+    program = start_program(small_data_dir, tmp_path, body="sys.exit('error: none is whole')")
+    printed, said = program.communicate(timeout=60)
+    assert program.returncode == 1 and "none is whole" in said
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def weights(model_dir, step):
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_training_resumes_evaluates_and_completes(tmp_path):
     train(tmp_path, steps=3)
@@ -100,19 +101,6 @@ def logged_loss(model_dir, lengths):
     num_examples = int(folder.name.rpartition("_")[2])
     positions = num_examples * lengths["targets"]
     return scalars["loss"][-1].value * positions / scalars["num_eval_tokens"][-1].value
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "mesh, shape", [("cpu_2", "model:1,batch:2"), ("cpu_2_model", "model:2,batch:1")]
-)
-def test_two_devices_train(tmp_path, mesh, shape):
-    log = train(
-        tmp_path, steps=2, gin_files=("runs/dev_prefix_lm.gin", f"meshes/{mesh}.gin")
-    ).read_text()
-    assert launch.latest_step(tmp_path) == 2
-    assert f"mesh_shape={shape}" in log
-    assert "['cpu:0', 'cpu:1']" in (tmp_path / operative_config.FILE_NAME).read_text()
 
 
 @pytest.mark.slow

@@ -53,7 +53,8 @@ def choose(model_dir: str | os.PathLike[str]) -> Choice:
       The choice.
 
     Raises:
-      ArtifactError: There are checkpoints, and none is whole; nothing was changed.
+      ArtifactError: There are checkpoints, and none is whole, or what is not whole has no place to
+        go; nothing was changed.
     """
     folder = pathlib.Path(model_dir)
     files, recorded = reading.files_by_step(folder), reading.recorded_steps(folder)
@@ -69,15 +70,32 @@ def choose(model_dir: str | os.PathLike[str]) -> Choice:
             break
     if chosen is None and (files or recorded):
         raise errors.ArtifactError(_none_whole(folder, recorded, broken))
+    for step, names in files.items():
+        if chosen is not None and step not in broken and reading.missing_files(step, names):
+            broken[step] = "files are missing"
+    if broken:
+        _check_aside(folder)
     num_removed = remove_leftovers(folder)
     atomic.remove_leftovers(folder / reading.STATE_FILE)
     changes = [f"{num_removed} leftovers of a killed saver were removed"] if num_removed else []
     if chosen is not None:
-        for step, names in files.items():
-            if step not in broken and reading.missing_files(step, names):
-                broken[step] = "files are missing"
         changes += _settle(folder, chosen, broken=broken)
     return Choice(chosen, "; ".join(changes))
+
+
+def _check_aside(folder: pathlib.Path) -> None:
+    """Refuses a place for damaged files that is outside of the directory, or no folder.
+
+    Raises:
+      ArtifactError: It is a link or a file.
+    """
+    place = folder / ASIDE
+    if place.is_symlink() or (place.exists() and not place.is_dir()):
+        raise errors.ArtifactError(
+            f"found a checkpoint that is not whole, and {place} is "
+            f"{'a link' if place.is_symlink() else 'a file'}; wanted a folder to move it to; "
+            "remove what is there; nothing was changed"
+        )
 
 
 def _candidates(files: dict[int, list[str]], recorded: Sequence[int]) -> list[int]:

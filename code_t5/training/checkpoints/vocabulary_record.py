@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from code_t5.storage import atomic
 
 FILE_NAME = "vocabulary.json"
 _FORMAT = {"format": "code_t5_model_vocabulary", "version": 1}
+_FINGERPRINT = re.compile(r"[0-9a-f]{1,128}")
 _MAX_BYTES = 1 << 16
 
 
@@ -73,11 +75,12 @@ def _read(path: pathlib.Path) -> list[str]:
     try:
         with open(path, "rb") as file:
             record = json.loads(file.read(_MAX_BYTES))
-        known = {key: record[key] for key in _FORMAT} == _FORMAT
+        found = {key: record[key] for key in _FORMAT}
+        known = found == _FORMAT and type(found["version"]) is int
         recorded = record["fingerprints"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         known, recorded = False, None
-    if not known or not isinstance(recorded, list):
+    if not known or not _are_fingerprints(recorded):
         raise errors.ArtifactError(
             f"{path} is not the record of a vocabulary that was written; wanted "
             f"{_FORMAT['format']} version {_FORMAT['version']}; if the model's vocabulary is this "
@@ -86,5 +89,13 @@ def _read(path: pathlib.Path) -> list[str]:
     return recorded
 
 
+def _are_fingerprints(found: Any) -> bool:
+    return (
+        isinstance(found, list)
+        and 0 < len(found) <= 2
+        and all(isinstance(one, str) and _FINGERPRINT.fullmatch(one) for one in found)
+    )
+
+
 def _short(found: Sequence[str]) -> str:
-    return " and ".join(str(one)[:16] for one in found)
+    return " and ".join(one[:16] for one in found)

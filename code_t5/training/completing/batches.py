@@ -2,7 +2,8 @@
 
 A *prompt file* holds texts, or objects with a `prompt` and perhaps a `suffix`, as JSON lines or one
 JSON list. The output gets a line for each, in their order: the object's other fields as they were,
-and `candidates`. Until the last is there they are kept beside it, in `.<name>.part`.
+and `candidates`. Until the last is there they are kept beside it, in `.<name>.part`. The lock of
+its writers, `.<name>.lock`, stays: who removes a lock takes it from under those that wait for it.
 """
 
 from __future__ import annotations
@@ -39,20 +40,59 @@ def read_prompts(path: str | os.PathLike[str]) -> list[tuple[dict[str, Any], Pro
     found: list[tuple[dict[str, Any], Prompt]] = []
     for where, row in json_rows.read_rows(path):
         if isinstance(row, str):
-            found.append(({"prompt": row}, row))
-            continue
+            row = {"prompt": row}
         if not isinstance(row, dict):
             raise errors.InputError(
-                f"{where} is a {type(row).__name__}; wanted a text or an object with a field "
+                f"{where} is of type {type(row).__name__}; wanted a text or an object with a field "
                 "'prompt'; mend the file"
             )
-        prompt: Prompt = json_rows.text_field(row, name="prompt", where=where)
+        code = _code_field(row, name="prompt", where=where)
+        prompt: Prompt = code
         if "suffix" in row:
-            prompt = Gap(str(prompt), json_rows.text_field(row, name="suffix", where=where))
+            prompt = Gap(code, _code_field(row, name="suffix", where=where))
         found.append((row, prompt))
     if not found:
         raise errors.InputError(f"{path} holds no prompt; wanted one or more; name another file")
     return found
+
+
+def _code_field(row: dict[str, Any], *, name: str, where: str) -> str:
+    """Returns a field that a vocabulary can encode.
+
+    Raises:
+      InputError: It is missing, or something else.
+    """
+    text = json_rows.text_field(row, name=name, where=where)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise errors.InputError(
+            f"{where} has half a character (a lone surrogate) in its field {name!r}; wanted valid "
+            "Unicode; mend the file"
+        ) from error
+    return text
+
+
+def check_output(output_path: pathlib.Path, *, prompts_path: pathlib.Path) -> None:
+    """Looks whether an output can be written, before anything is completed.
+
+    Args:
+      output_path: Where it is to go.
+      prompts_path: The prompt file.
+
+    Raises:
+      InputError: It is the prompt file itself, or something else than a file.
+    """
+    if not output_path.exists():
+        return
+    if output_path.samefile(prompts_path):
+        raise errors.InputError(
+            f"--output is the prompt file {prompts_path} itself; wanted another file; name one"
+        )
+    if not output_path.is_file():
+        raise errors.InputError(
+            f"--output {output_path} is no file; wanted a file to write or to replace; name one"
+        )
 
 
 def complete_file(
@@ -96,7 +136,6 @@ def complete_file(
         lines = part_path.read_bytes().split(b"\n", 1)[1]
         atomic.write_file(output_path, lines)
         part_path.unlink()
-    lock_path.unlink(missing_ok=True)
 
 
 def _complete_rest(

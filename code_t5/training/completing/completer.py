@@ -16,6 +16,7 @@ from typing import Any
 
 from code_t5.encoding import piece_model, token_model
 from code_t5.training import prompts as prompt_forms
+from code_t5.training.completing import loading
 from code_t5.training.decoding_options import Candidate, DecodingOptions
 from code_t5.training.hugging_face import opening
 
@@ -37,11 +38,11 @@ class Completer:
 
         Args:
           export: Of the model, opened.
+
+        Raises:
+          ArtifactError: Its parts do not fit each other.
         """
-        # transformers imports TensorFlow where it finds one, unless it is told not to.
-        os.environ.setdefault("USE_TF", "0")
         import torch
-        import transformers
 
         self.export = export
         self._vocabulary = token_model.load_token_model(export.vocabulary_dir)
@@ -53,14 +54,9 @@ class Completer:
             add_eos=export.add_eos,
         )
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        model: Any = transformers.T5ForConditionalGeneration.from_pretrained(
-            str(export.directory),
-            local_files_only=True,
-            use_safetensors=True,
-            torch_dtype=torch.float32,
-        )
+        model = loading.load_model(export, vocabulary=self._vocabulary)
         _heed_mask(model)
-        self._model = model.eval().to(self._device)
+        self._model = model.to(self._device)
         self._newline_ids = _ids_with_line_end(self._vocabulary)
 
     @classmethod

@@ -12,9 +12,13 @@ import pathlib
 import re
 
 from code_t5 import errors
+from code_t5.training.completing import bounded_files
 from code_t5.training.prompts import Gap
 
-_PLACE = re.compile(r"(?P<path>.+?):(?P<line>\d{1,9})(?::(?P<column>\d{1,9}))?", re.DOTALL)
+_NUMBER = r"-?\d{1,99}"
+_PLACE = re.compile(
+    rf"(?P<path>.+?):(?P<line>{_NUMBER})(?::(?P<column>{_NUMBER}))?", re.DOTALL | re.ASCII
+)
 _MAX_FILE_BYTES = 64 << 20
 
 
@@ -38,18 +42,22 @@ def split_at_cursor(place: str) -> Gap:
     line = int(found["line"])
     if not 1 <= line <= len(lines):
         raise errors.InputError(
-            f"{found['path']} has {len(lines)} lines; wanted a line from 1 to {len(lines)}, not "
-            f"{line}; name another"
+            f"{found['path']} has {_count(len(lines), 'line')}; wanted a line from 1 to "
+            f"{len(lines)}, not {line}; name another"
         )
     length = len(lines[line - 1])
     column = length + 1 if found["column"] is None else int(found["column"])
     if not 1 <= column <= length + 1:
         raise errors.InputError(
-            f"line {line} of {found['path']} has {length} characters; wanted a column from 1 to "
-            f"{length + 1}, not {column}; name another"
+            f"line {line} of {found['path']} has {_count(length, 'character')}; wanted a column "
+            f"from 1 to {length + 1}, not {column}; name another"
         )
     start = sum(len(one) + 1 for one in lines[: line - 1]) + column - 1
     return Gap(text[:start], text[start:])
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def read_code(path: pathlib.Path) -> str:
@@ -62,8 +70,7 @@ def read_code(path: pathlib.Path) -> str:
       InputError: It cannot be read, is too large, or not UTF-8.
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read(_MAX_FILE_BYTES + 1)
+        data = bounded_files.read_file(path, max_bytes=_MAX_FILE_BYTES + 1)
     except OSError as error:
         raise errors.InputError(
             f"cannot read {path}: {error.strerror}; wanted a source file; name another"
@@ -92,7 +99,7 @@ def decode_code(data: bytes, *, where: str) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise errors.InputError(
-            f"{where} is not UTF-8 at byte {error.start}; wanted source code in UTF-8; convert it "
-            "with iconv -t utf-8"
+            f"{where} is not UTF-8 at byte {error.start}; wanted source code in UTF-8; name the "
+            "encoding that it has and convert it: iconv -f latin1 -t utf-8 OLD > NEW for example"
         ) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")

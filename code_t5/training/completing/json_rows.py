@@ -6,6 +6,8 @@ one line that says where.
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import os
 import pathlib
@@ -14,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from code_t5 import errors, visible_text
+from code_t5.training.completing import bounded_files
 
 _MAX_FILE_BYTES = 512 << 20
-_GZIP = 31
 
 
 def read_rows(path: str | os.PathLike[str]) -> Iterator[tuple[str, Any]]:
@@ -50,13 +52,11 @@ def _read_text(path: pathlib.Path) -> str:
       InputError: It cannot be read, or is too large.
     """
     try:
-        with open(path, "rb") as file:
-            data = file.read(_MAX_FILE_BYTES + 1)
+        data = bounded_files.read_file(path, max_bytes=_MAX_FILE_BYTES + 1)
         if path.suffix == ".gz":
-            unpacker = zlib.decompressobj(wbits=_GZIP)
-            data = unpacker.decompress(data, _MAX_FILE_BYTES + 1)
-            if not unpacker.eof and len(data) <= _MAX_FILE_BYTES:
-                raise EOFError("it ends before its end")
+            # All of its members: several compressed files in a row are one.
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+                data = file.read(_MAX_FILE_BYTES + 1)
         if len(data) <= _MAX_FILE_BYTES:
             return data.decode("utf-8-sig")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
@@ -77,12 +77,35 @@ def _parse(text: str, *, where: str) -> Any:
       InputError: It is none.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise errors.InputError(
-            f"{where} is not JSON ({visible_text.one_line(str(error))[:100]}); wanted one JSON "
-            "value a line, or one JSON list of them; mend the file"
+            f"{where} is not JSON that can be read ({_complaint(error)}); wanted one JSON value a "
+            "line, or one JSON list of them; mend the file"
         ) from error
+
+
+class _ConstantError(ValueError):
+    """NaN or Infinity, which Python takes for JSON and nobody else does."""
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuses what is no number of JSON.
+
+    Raises:
+      _ConstantError: Always.
+    """
+    raise _ConstantError(f"{name} is no number of it")
+
+
+def _complaint(error: Exception) -> str:
+    """Returns what is wrong with some JSON, without words of Python's inside."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{visible_text.one_line(error.msg)} at character {error.pos + 1}"
+    if isinstance(error, _ConstantError):
+        return str(error)
+    # What is left of a ValueError: Python turns no more than some thousand digits into a number.
+    return "too deep" if isinstance(error, RecursionError) else "a number of too many digits"
 
 
 def text_field(row: Mapping[str, Any], *, name: str, where: str) -> str:
@@ -98,6 +121,8 @@ def text_field(row: Mapping[str, Any], *, name: str, where: str) -> str:
     """
     value = row.get(name)
     if not isinstance(value, str):
-        found = f"a {type(value).__name__} in" if name in row else "no"
-        raise errors.InputError(f"{where} has {found} field {name!r}; wanted a text; mend the file")
+        found = f"has a field {name!r} of type {type(value).__name__}"
+        if name not in row:
+            found = f"has no field {name!r}"
+        raise errors.InputError(f"{where} {found}; wanted a text; mend the file")
     return value

@@ -52,15 +52,26 @@ class RecordFile:
             self.records.append(record)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Writes one record.
+        """Writes one record; where that fails, as on a full disk, the file is as it was before.
 
         Args:
           record: JSON values.
         """
         line = json.dumps(dict(record)).encode("ascii") + b"\n"
         with self._lock:
-            with open(self.path, "ab") as file:
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
+            # Unbuffered: what could not be written is not tried again when the file is closed.
+            with open(self.path, "ab", buffering=0) as file:
+                size = os.fstat(file.fileno()).st_size
+                try:
+                    _write_all(file.fileno(), line)
+                    os.fsync(file.fileno())
+                except BaseException:
+                    # Another thread's record would stand behind half of this one.
+                    os.ftruncate(file.fileno(), size)
+                    raise
             self.records.append(dict(record))
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]

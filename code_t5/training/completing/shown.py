@@ -21,6 +21,7 @@ def shown_lines(candidates: Sequence[Candidate]) -> Iterator[str]:
     for number, one in enumerate(candidates, start=1):
         share = 100 * math.exp(min(0.0, one.score))
         end = "" if one.is_finished else ", cut off"
-        yield f"[{number}] score {one.score:.3f} ({share:.2g} %), {one.num_tokens} tokens{end}"
+        tokens = "1 token" if one.num_tokens == 1 else f"{one.num_tokens} tokens"
+        yield f"[{number}] score {one.score:.3f} ({share:.2g} %), {tokens}{end}"
         yield "".join(piece for _, piece in visible_text.split_marks(one.text)).rstrip("\n")
         yield ""

@@ -79,11 +79,13 @@ class Installed:
       paths: Of the libraries that are there, by name.
       versions: Of the distributions that are there.
       problems: What is wrong with them, one line each: found, wanted, what to do.
+      wrong_versions: Those of them that are about a version, by distribution.
     """
 
     paths: Mapping[str, pathlib.Path]
     versions: Mapping[str, str]
     problems: tuple[str, ...]
+    wrong_versions: Mapping[str, str]
 
     @property
     def missing(self) -> list[str]:
@@ -145,6 +147,7 @@ def find_installed(folders: Sequence[pathlib.Path]) -> Installed:
     paths: dict[str, pathlib.Path] = {}
     versions: dict[str, str] = {}
     problems: list[str] = []
+    wrong_versions: dict[str, str] = {}
     for folder in folders:
         found = _distributions(folder)
         for name, wanted in DISTRIBUTIONS.items():
@@ -154,8 +157,10 @@ def find_installed(folders: Sequence[pathlib.Path]) -> Installed:
             problem = _wrong_version(name, found=versions[name], wanted=wanted)
             if problem is None:
                 problem = _add_paths(paths, folder, found[name])
+            else:
+                wrong_versions[name] = problem
             problems += [problem] if problem else []
-    return Installed(paths, versions, tuple(problems))
+    return Installed(paths, versions, tuple(problems), wrong_versions)
 
 
 def _distributions(folder: pathlib.Path) -> dict[str, importlib.metadata.Distribution]:

@@ -25,8 +25,8 @@ from code_t5.training.devices.cuda_libraries import (
 _LEAST_CUDNN = cuda_libraries.version_numbers(DISTRIBUTIONS["nvidia-cudnn-cu11"])
 
 
-def mapped_libraries(maps: pathlib.Path = pathlib.Path("/proc/self/maps")) -> set[str]:
-    """Returns the file names of the libraries that this process has loaded, by any name.
+def mapped_paths(maps: pathlib.Path = pathlib.Path("/proc/self/maps")) -> set[str]:
+    """Returns the paths of the files that this process has mapped, libraries among them.
 
     Args:
       maps: Where the kernel lists what a process has mapped.
@@ -36,7 +36,12 @@ def mapped_libraries(maps: pathlib.Path = pathlib.Path("/proc/self/maps")) -> se
     except OSError:
         return set()
     found = (line.split(maxsplit=5) for line in lines)
-    return {os.path.basename(fields[5]) for fields in found if len(fields) == 6}
+    return {fields[5] for fields in found if len(fields) == 6}
+
+
+def mapped_libraries() -> set[str]:
+    """Returns the file names of the libraries that this process has loaded, by any name."""
+    return {os.path.basename(path) for path in mapped_paths()}
 
 
 def is_mapped(name: str, mapped: Iterable[str] | None = None) -> bool:
@@ -152,6 +157,44 @@ def whats_missing(environ: Mapping[str, str] = os.environ) -> list[str]:
             f"TensorFlow's CUDA libraries {_shortened(absent)} are missing; wanted CUDA 11.8 and "
             f"cuDNN 8.6; set {DIR_VARIABLE} to a new folder and run: {install_command()}"
         ]
+    return _old_cudnn(installed)
+
+
+def wrong_versions(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Returns what is of the wrong version of the libraries that TensorFlow took, a line each.
+
+    A distribution of the wrong version does no harm where its libraries are mapped from elsewhere,
+    as those of a toolkit of the machine's are.
+
+    Args:
+      environ: The process's environment.
+
+    Raises:
+      InputError: The folder that the environment names is not there.
+    """
+    installed = cuda_libraries.find_installed(cuda_libraries.search_folders(environ))
+    mapped = mapped_paths()
+    taken = [
+        problem
+        for distribution, problem in installed.wrong_versions.items()
+        if not _is_from_elsewhere(distribution, mapped)
+    ]
+    return taken or _old_cudnn(installed)
+
+
+def _is_from_elsewhere(distribution: str, mapped: Iterable[str]) -> bool:
+    """Returns whether libraries of a distribution's names are mapped, and all from elsewhere."""
+    own = [library for library in LIBRARIES if library.distribution == distribution]
+    paths = [
+        path
+        for path in mapped
+        if any(is_mapped(library.name, [os.path.basename(path)]) for library in own)
+    ]
+    return bool(paths) and not any(f"/{own[0].folder}/" in path for path in paths)
+
+
+def _old_cudnn(installed: cuda_libraries.Installed) -> list[str]:
+    """Asks a cuDNN that pip has not installed for its version."""
     version = cudnn_version() if "libcudnn.so.8" in installed.missing else None
     if version is not None and version < _LEAST_CUDNN:
         shown = ".".join(map(str, version))

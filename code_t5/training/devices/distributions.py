@@ -1,9 +1,9 @@
 """Which Python distributions training needs, which are there, and which clash.
 
-The requirements are code_t5's own, as pip recorded them from setup.py, and those of the
-distributions that these bring. Nothing is imported: all is read from what pip wrote. Beside what
-`pip check` knows, some distributions clash without saying so: two that install the same folder, or
-versions that only fail when they are imported.
+The requirements are code_t5's own, as pip recorded them from setup.py (or as that file says, where
+code_t5 is not installed), and those of the distributions that these bring. Nothing is imported: all
+is read from what pip wrote. Beside what `pip check` knows, some distributions clash without saying
+so: two that install the same folder, or versions that only fail when they are imported.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import os
+import pathlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from code_t5.training.devices import cuda_libraries
+from code_t5.training.devices import cuda_libraries, own_requirements
 from code_t5.training.devices.findings import NOTE, OK, PROBLEM, Finding
 
-ROOT = "code_t5"
+ROOT = own_requirements.NAME
 NEEDED_EXTRAS = ("train",)
 # The optional ones, and what each is for.
 OPTIONAL_EXTRAS = {
@@ -93,23 +94,26 @@ def read_installed(path: list[str] | None = None) -> dict[str, list[Installed]]:
     return found
 
 
-def examine(installed: Mapping[str, list[Installed]]) -> list[Finding]:
+def examine(
+    installed: Mapping[str, list[Installed]],
+    *,
+    setup_file: pathlib.Path = own_requirements.SETUP_FILE,
+) -> list[Finding]:
     """Returns what is the case with the distributions, problems with the command that mends them.
 
     Args:
       installed: What is there, by name.
+      setup_file: Says what code_t5 needs where pip has not installed it.
     """
-    root = installed.get(cuda_libraries.normal_name(ROOT))
-    if not root:
-        return [
-            Finding(
-                ROOT,
-                "is not installed, so it is not known what it needs",
-                PROBLEM,
-                f"from the repository's root: pip install -e '.[{','.join(NEEDED_EXTRAS)}]'",
-            )
-        ]
     first = {name: found[0] for name, found in installed.items()}
+    root = cuda_libraries.normal_name(ROOT)
+    not_installed = []
+    if root not in first:
+        said = own_requirements.read(setup_file)
+        not_installed = [_not_installed(is_known=said is not None)]
+        if said is None:
+            return not_installed
+        first[root] = Installed(root, said.version, said.requires)
     problems = [
         *_missing_or_wrong(first),
         *_twice(installed),
@@ -122,7 +126,15 @@ def examine(installed: Mapping[str, list[Installed]]) -> list[Finding]:
     shown = [
         Finding(name, first[name].version) for name in _SHOWN if name in first and name not in wrong
     ]
-    return [*shown, *problems, *_optional(first)]
+    return [*not_installed, *shown, *problems, *_optional(first)]
+
+
+def _not_installed(*, is_known: bool) -> Finding:
+    mend = f"from the repository's root: pip install -e '.[{','.join(NEEDED_EXTRAS)}]'"
+    if not is_known:
+        return Finding(ROOT, "is not installed, so it is not known what it needs", PROBLEM, mend)
+    said = "is not installed and runs from its checkout, as long as PYTHONPATH names that"
+    return Finding(ROOT, said, NOTE, mend)
 
 
 def examine_python(version: tuple[int, int] | None = None) -> Finding:

@@ -99,8 +99,11 @@ def _look_for_gpus(plan: meshes.RunPlan) -> tuple[list[str], list[str] | None]:
     if num_gpus == 0 and not any(plan.devices or ()):
         _warn_of_idle_gpus()
     if num_gpus and meshes.gpu_numbers(plan.devices):
-        for problem in cuda_loading.whats_missing():
+        wrong = cuda_loading.wrong_versions()
+        # TensorFlow has what it needs to see a GPU; what else is missing only may be needed.
+        for problem in () if wrong else cuda_loading.whats_missing():
             logging.warning(problem)
+        return wrong, None
     return [], None
 
 

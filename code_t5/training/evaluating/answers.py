@@ -1,19 +1,18 @@
 """Has a model answer cursors, and keeps the answers while it goes.
 
-Answers lie in a file of JSON lines, `{"key": ..., "text": ...}` each, under a name that says of
-which checkpoint and which settings they are. An evaluation that was interrupted goes on behind the
-last whole line.
+Answers lie in a file of records, `{"answers": {key: text, ...}}` each, under a name that says of
+which checkpoint and which settings they are. Records are only ever added, so an evaluation that was
+interrupted, however often, goes on behind the last whole one.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any, Callable
 
-from code_t5 import progress
+from code_t5 import errors, progress
+from code_t5.training.completing import records as record_file
 from code_t5.training.evaluating.cursors import Cursor
 
 # Prompts that are handed over at once: enough to be put into batches of like length, few enough to
@@ -22,37 +21,33 @@ _PROMPTS_AT_ONCE = 256
 Complete = Callable[[Sequence[str]], Sequence[str]]
 
 
-def read_answers(path: pathlib.Path) -> dict[str, str]:
+def read_answers(path: pathlib.Path) -> tuple[record_file.RecordFile, dict[str, str]]:
     """Reads the answers that are there.
 
     Args:
       path: The file; it may be missing, or end within a line.
 
     Returns:
-      The text for each cursor's key.
+      The file, to go on with, and the text for each cursor's key.
+
+    Raises:
+      ArtifactError: It holds something else.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return {}
+    file = record_file.RecordFile(path)
     found: dict[str, str] = {}
-    for line in data[: data.rfind(b"\n") + 1].splitlines():
-        fields = _fields(line)
-        if fields is None:
-            break
-        found[fields["key"]] = fields["text"]
-    return found
+    for number, record in enumerate(file.records, start=1):
+        answers = record.get("answers")
+        if not isinstance(answers, dict) or not all(map(_is_text, answers.values())):
+            raise errors.ArtifactError(
+                f"{path}, line {number} holds no answers; wanted what an earlier evaluation wrote; "
+                "remove the file and evaluate again"
+            )
+        found.update(answers)
+    return file, found
 
 
-def _fields(line: bytes) -> dict[str, Any] | None:
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        return None
-    is_whole = isinstance(fields, dict) and all(
-        isinstance(fields.get(name), str) for name in ("key", "text")
-    )
-    return fields if is_whole else None
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def answer_cursors(
@@ -68,18 +63,20 @@ def answer_cursors(
 
     Returns:
       What was written at each cursor.
+
+    Raises:
+      ArtifactError: The file holds something else.
     """
-    found = read_answers(path)
+    file, found = read_answers(path)
     missing = [cursor for cursor in cursors if cursor.key not in found]
     if missing:
         complete = load_fn()
-        with open(path, "wb") as file, _bar(cursors, missing, name) as bar:
-            _append(file, found)
+        with _bar(cursors, missing, name) as bar:
             for start in range(0, len(missing), _PROMPTS_AT_ONCE):
                 batch = missing[start : start + _PROMPTS_AT_ONCE]
                 texts = complete([cursor.prompt for cursor in batch])
                 new = {cursor.key: text for cursor, text in zip(batch, texts)}
-                _append(file, new)
+                file.append({"answers": new})
                 found.update(new)
                 bar.update(len(batch))
     return [found[cursor.key] for cursor in cursors]
@@ -92,10 +89,3 @@ def _bar(cursors: Sequence[Cursor], missing: Sequence[Cursor], name: str) -> Any
         total=len(cursors),
         initial=len(cursors) - len(missing),
     )
-
-
-def _append(file: Any, answers: dict[str, str]) -> None:
-    lines = (json.dumps({"key": key, "text": text}) for key, text in answers.items())
-    file.write("".join(f"{line}\n" for line in lines).encode("ascii"))
-    file.flush()
-    os.fsync(file.fileno())

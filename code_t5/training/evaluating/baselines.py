@@ -60,12 +60,12 @@ class Baselines:
     Attributes:
       ngrams: Completes by n-grams.
       next_lines: Completes by lines seen before.
-      about: What was counted, for the results.
+      about: By name, how each completes, and what was counted; for the results.
     """
 
     ngrams: ngram_lines.NgramLines
     next_lines: next_lines.NextLines
-    about: dict[str, Any]
+    about: Mapping[str, dict[str, Any]]
 
     def complete(self, name: str, prompt: str) -> str:
         """Returns what a baseline writes.
@@ -78,12 +78,15 @@ class Baselines:
         return chosen[name](prompt)
 
 
-def open_baselines(dataset: prepared.PreparedDataset, config: BaselineConfig) -> Baselines:
+def open_baselines(
+    dataset: prepared.PreparedDataset, *, config: BaselineConfig, max_new_tokens: int = 64
+) -> Baselines:
     """Returns the baselines of a data set's training split; counts what is not counted yet.
 
     Args:
       dataset: The data set.
       config: What is counted.
+      max_new_tokens: Most tokens that they write at a cursor, as a model does beside them.
 
     Returns:
       The baselines.
@@ -108,7 +111,7 @@ def open_baselines(dataset: prepared.PreparedDataset, config: BaselineConfig) ->
             if not manifest.is_complete(folder):
                 atomic.remove_leftovers(folder)
                 _build(folder, dataset, config=config, key=key)
-    return _read(folder, dataset)
+    return _read(folder, dataset, max_new_tokens=max_new_tokens)
 
 
 def _build(
@@ -169,7 +172,9 @@ def _array_bytes(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _read(folder: pathlib.Path, dataset: prepared.PreparedDataset) -> Baselines:
+def _read(
+    folder: pathlib.Path, dataset: prepared.PreparedDataset, *, max_new_tokens: int
+) -> Baselines:
     fields = manifest.read_manifest(
         folder, format_name=_FORMAT_NAME, format_version=_FORMAT_VERSION
     )
@@ -194,11 +199,33 @@ def _read(folder: pathlib.Path, dataset: prepared.PreparedDataset) -> Baselines:
     seen = next_lines.LineCounts(
         lines.split(b"\n") if lines else [], array("line_counts.npy"), array("pairs.npy")
     )
-    shown = ("num_files", "num_files_in_split", "num_bytes", "num_tokens", "num_lines", "max_order")
-    about = {
-        "smoothing": "interpolated modified Kneser-Ney",
-        "decoding": "greedy",
+    return Baselines(
+        ngram_lines.NgramLines(ngrams, model=model, max_new_tokens=max_new_tokens),
+        next_lines.NextLines(seen, model=model, max_new_tokens=max_new_tokens),
+        _about(fields, dataset),
+    )
+
+
+def _about(
+    fields: Mapping[str, Any], dataset: prepared.PreparedDataset
+) -> Mapping[str, dict[str, Any]]:
+    """Returns for each baseline how it completes and what was counted for it."""
+    shared = {
+        "dataset": dataset.name,
+        "split": _TRAIN_SPLIT,
         "fingerprint": fingerprints.hash_json(fields["made_from"]),
-        **{name: fields[name] for name in shown},
+        **{name: fields[name] for name in ("num_files", "num_files_in_split", "num_bytes")},
     }
-    return Baselines(ngram_lines.NgramLines(ngrams, model=model), next_lines.NextLines(seen), about)
+    return {
+        NGRAM: {
+            **shared,
+            "method": "n-grams, interpolated modified Kneser-Ney",
+            "decoding": f"greedy, {ngram_lines.HEALED_TOKENS} token before the cursor anew",
+            **{name: fields[name] for name in ("max_order", "num_tokens")},
+        },
+        NEXT_LINE: {
+            **shared,
+            "method": "most frequent line below the same line, else most frequent line",
+            "num_lines": fields["num_lines"],
+        },
+    }

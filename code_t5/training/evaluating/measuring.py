@@ -1,34 +1,41 @@
 """Measures the checkpoints of a model on held-out code, beside the baselines.
 
-What one run found is kept under `model_dir/evaluation/<task>-<split>`: answers as they come, each
-checkpoint's loss, and at the end the results. An evaluation that is run again does only what is
-missing; whatever changes the figures (data, vocabulary, checkpoint, settings) is in the names of
-what is kept.
+What one run found is kept under `model_dir/evaluation/<task>-<split>`: answers as they come, and
+each checkpoint's loss. An evaluation that is run again does only what is missing; whatever changes
+the figures (data, vocabulary, checkpoint, settings) is in the names of what is kept.
+
+Results lie there too, those of other settings than the usual in a folder beside it that is named by
+them. Evaluated with the same settings again, the checkpoints of earlier runs stay among them.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from code_t5 import errors
-from code_t5.data import line_metrics, objectives
+from code_t5.data import line_metrics
 from code_t5.encoding import token_model
 from code_t5.storage import atomic, fingerprints, prepared
-from code_t5.training.checkpoints import reading
-from code_t5.training.evaluating import answers, baselines, cursors, losses, results, scores
+from code_t5.training.evaluating import (
+    answers,
+    baselines,
+    cursors,
+    losses,
+    results,
+    scores,
+    subject,
+    versions,
+)
 from code_t5.training.evaluating.cursors import Cursor
 
 FOLDER = "evaluation"
-NEWEST, ALL = "newest", "all"
 SPLITS = {"validation": ("validation",), "test": ("test",), "held_out": ("validation", "test")}
 # Raised whenever the same settings come to give other figures.
-_VERSION = 1
-_LIBRARIES = ("tensorflow", "mesh-tensorflow", "t5", "seqio", "torch", "transformers", "numpy")
+_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +60,7 @@ class EvaluationConfig:
     data_dir: pathlib.Path | None = None
     task: str | None = None
     split: str = "validation"
-    checkpoints: str = NEWEST
+    checkpoints: str = subject.NEWEST
     num_cursors: int = 2000
     max_examples: int = 2048
     with_baselines: bool = True
@@ -75,99 +82,54 @@ def evaluate(config: EvaluationConfig) -> dict[str, Any]:
       NotBuiltError: The data set is not built.
       ArtifactError: Something that is read is damaged.
       BusyError: Another evaluation writes there.
+      VocabularyMismatchError: The data set has another vocabulary than the model.
       TrainerError: The trainer failed.
       CodeT5Error: A child process died.
     """
-    steps = choose_steps(config.model_dir, config.checkpoints)
-    task, dataset = find_task(config)
-    folder = config.model_dir / FOLDER / f"{task}-{config.split}"
+    steps = subject.choose_steps(config.model_dir, config.checkpoints)
+    chosen = subject.find_subject(config.model_dir, data_dir=config.data_dir, task=config.task)
+    folder = config.model_dir / FOLDER / f"{chosen.task}-{config.split}"
     folder.mkdir(parents=True, exist_ok=True)
     with atomic.lock(folder / ".lock", purpose="evaluates a model there"):
-        asked = _draw(config, dataset)
-        found_losses = _losses(config, task=task, dataset=dataset, steps=steps, folder=folder)
+        asked = _draw(config, chosen.dataset)
+        found_losses = _losses(
+            config, task=chosen.task, dataset=chosen.dataset, steps=steps, folder=folder
+        )
         entries = []
         for step in steps:
             lines = _measure_lines(config, step=step, asked=asked, folder=folder)
-            fingerprint = checkpoint_fingerprint(config.model_dir, step)
+            fingerprint = subject.checkpoint_fingerprint(config.model_dir, step)
             loss = found_losses.get(step)
             entries.append({"step": step, "fingerprint": fingerprint, "loss": loss, "lines": lines})
         found = {
-            **_about(config, task=task, dataset=dataset, num_cursors=len(asked)),
-            "baselines": _baselines(config, dataset, asked) if config.with_baselines else {},
+            **_about(config, chosen, num_cursors=len(asked)),
+            "baselines": _baselines(config, chosen, asked) if config.with_baselines else {},
             "checkpoints": entries,
         }
-        results.write_results(folder, found)
-        return results.read_results(folder)
+        written = results_folder(config, chosen.task)
+        written.mkdir(exist_ok=True)
+        results.write_results(written, results.with_earlier(found, written))
+        return results.read_results(written)
 
 
-def choose_steps(model_dir: pathlib.Path, checkpoints: str) -> list[int]:
-    """Returns the steps that are asked for, smallest first.
-
-    Args:
-      model_dir: The model directory.
-      checkpoints: `newest`, `all`, or steps with commas between them.
-
-    Returns:
-      Steps, each once.
-
-    Raises:
-      InputError: There is no such checkpoint.
-      ArtifactError: One lacks files.
-    """
-    if checkpoints == NEWEST:
-        steps = [reading.newest_step(model_dir)]
-    elif checkpoints == ALL:
-        steps = reading.list_steps(model_dir) or [reading.newest_step(model_dir)]
-    else:
-        words = [word.strip() for word in checkpoints.split(",")]
-        if not all(word.isascii() and word.isdigit() and len(word) < 19 for word in words):
-            raise errors.InputError(
-                f"--checkpoints is {checkpoints!r}; wanted newest, all, or steps as in 100,200; "
-                f"there are {reading.list_steps(model_dir)}"
-            )
-        steps = sorted({int(word) for word in words})
-    for step in steps:
-        reading.checkpoint_path(model_dir, step)
-    return steps
-
-
-def find_task(config: EvaluationConfig) -> tuple[str, prepared.PreparedDataset]:
-    """Returns the Task that is evaluated, and its data set.
+def results_folder(config: EvaluationConfig, task: str) -> pathlib.Path:
+    """Returns where results are written: one folder for each choice of settings.
 
     Args:
       config: What is measured.
-
-    Returns:
-      Its name, and the data set, which is built.
-
-    Raises:
-      InputError: It is not a Task of a prepared data set.
-      NotBuiltError: The data set is not built.
-      ArtifactError: The data set is damaged.
+      task: Name of the Task.
     """
-    from code_t5.training.hugging_face import architecture, trained_task
-
-    data_dir = str(config.data_dir) if config.data_dir else prepared.find_data_dir()
-    name = config.task
-    if name is None:
-        name = trained_task.read_task(architecture.find_settings(config.model_dir)).name
-    table = prepared.task_table(prepared.known_datasets(data_dir), objectives.OBJECTIVES)
-    if name not in table:
-        built = [dataset.name for dataset in prepared.list_datasets(data_dir)]
-        raise errors.InputError(
-            f"{name} is no Task of a data set under {data_dir}, which holds "
-            f"{', '.join(built) or 'none'}; wanted one to evaluate on; give --task, for example "
-            f"--task={(built or ['NAME'])[0]}_{objectives.LineCompletion.name}, and --data_dir"
-        )
-    dataset = table[name][0]
-    dataset.read_manifest()
-    return name, dataset
-
-
-def checkpoint_fingerprint(model_dir: pathlib.Path, step: int) -> str:
-    """Returns the hash of a checkpoint: of its index, which holds checksums of all its numbers."""
-    prefix = reading.checkpoint_path(model_dir, step)
-    return fingerprints.hash_file(f"{prefix}.index")
+    usual = EvaluationConfig(config.model_dir)
+    settings = (
+        ("cursors", config.num_cursors, usual.num_cursors),
+        ("examples", config.max_examples, usual.max_examples),
+        ("tokens", config.max_new_tokens, usual.max_new_tokens),
+        ("baselines", int(config.with_baselines), 1),
+        ("order", config.counted.max_order, usual.counted.max_order),
+        ("bytes", config.counted.max_bytes, usual.counted.max_bytes),
+    )
+    words = [f"{name}_{value}" for name, value, default in settings if value != default]
+    return config.model_dir / FOLDER / "-".join([task, config.split, *words])
 
 
 def _draw(config: EvaluationConfig, dataset: prepared.PreparedDataset) -> list[Cursor]:
@@ -188,32 +150,29 @@ def _draw(config: EvaluationConfig, dataset: prepared.PreparedDataset) -> list[C
 
 
 def _about(
-    config: EvaluationConfig, *, task: str, dataset: prepared.PreparedDataset, num_cursors: int
+    config: EvaluationConfig, chosen: subject.Subject, *, num_cursors: int
 ) -> dict[str, Any]:
-    """Returns what was measured with."""
-    fields = dataset.read_manifest()
-    versions = {}
-    for name in _LIBRARIES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    """Returns what was measured, and with what."""
+    fields = chosen.dataset.read_manifest()
     return {
-        "task": task,
+        "task": chosen.task,
         "split": config.split,
-        "libraries": versions,
+        "libraries": versions.installed(),
+        "model": chosen.model,
         "dataset": {
-            "name": dataset.name,
-            "version": dataset.version,
+            "name": chosen.dataset.name,
+            "version": chosen.dataset.version,
             "fingerprint": fields["fingerprint"],
             "vocabulary_fingerprint": fields["vocabulary_fingerprint"],
         },
         "cursors": {
             "number": num_cursors,
+            "most": config.num_cursors,
             "bytes_per_cursor": cursors.BYTES_PER_CURSOR,
             "line_start_share": cursors.LINE_START_SHARE,
             "max_new_tokens": config.max_new_tokens,
         },
+        "max_examples": config.max_examples,
     }
 
 
@@ -232,7 +191,7 @@ def _losses(
     for step in steps:
         key = {
             "version": _VERSION,
-            "checkpoint": checkpoint_fingerprint(config.model_dir, step),
+            "checkpoint": subject.checkpoint_fingerprint(config.model_dir, step),
             "dataset": dataset.read_manifest()["fingerprint"],
             "max_examples": config.max_examples,
         }
@@ -264,7 +223,7 @@ def _measure_lines(
     """Has a checkpoint complete the lines, and scores it."""
     key = {
         "version": _VERSION,
-        "checkpoint": checkpoint_fingerprint(config.model_dir, step),
+        "checkpoint": subject.checkpoint_fingerprint(config.model_dir, step),
         "max_new_tokens": config.max_new_tokens,
     }
 
@@ -289,13 +248,15 @@ def _measure_lines(
 
 
 def _baselines(
-    config: EvaluationConfig, dataset: prepared.PreparedDataset, asked: Sequence[Cursor]
+    config: EvaluationConfig, chosen: subject.Subject, asked: Sequence[Cursor]
 ) -> dict[str, Any]:
-    counted = baselines.open_baselines(dataset, config.counted)
+    counted = baselines.open_baselines(
+        chosen.counted, config=config.counted, max_new_tokens=config.max_new_tokens
+    )
     found = {}
-    for name in (baselines.NGRAM, baselines.NEXT_LINE):
+    for name, about in counted.about.items():
         texts = [counted.complete(name, cursor.prompt) for cursor in asked]
-        found[name] = {"about": counted.about, "lines": _scored(asked, texts)}
+        found[name] = {"about": about, "lines": _scored(asked, texts)}
     return found
 
 

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from code_t5.encoding.token_model import TokenModel
+
 # What stands before a file's first line.
 _NOTHING = -1
 
@@ -67,13 +69,18 @@ def count_lines(texts: Iterable[str]) -> LineCounts:
 class NextLines:
     """Answers with lines that were seen."""
 
-    def __init__(self, seen: LineCounts) -> None:
+    def __init__(
+        self, seen: LineCounts, *, model: TokenModel | None = None, max_new_tokens: int = 64
+    ) -> None:
         """Takes up counts.
 
         Args:
           seen: From `count_lines`.
+          model: A vocabulary's, to measure by what is written; None writes whole lines.
+          max_new_tokens: Most tokens that are written; what a line has beyond them is cut off.
         """
         self._seen = seen
+        self._model, self._max_new_tokens = model, max_new_tokens
 
     def complete(self, prompt: str) -> str:
         """Returns the rest of the cursor's line.
@@ -85,7 +92,16 @@ class NextLines:
         beginning = head.lstrip().encode("utf-8")
         before = (_filled_lines(above) or [b""])[-1]
         line = self._below(before, beginning) or self._most_frequent(beginning)
-        return line[len(beginning) :].decode("utf-8", errors="replace")
+        return self._cut(line[len(beginning) :].decode("utf-8", errors="replace"))
+
+    def _cut(self, text: str) -> str:
+        # A token is one byte at least.
+        if self._model is None or len(text.encode("utf-8")) <= self._max_new_tokens:
+            return text
+        tokens = self._model.encode(text)
+        if len(tokens) <= self._max_new_tokens:
+            return text
+        return self._model.decode(tokens[: self._max_new_tokens])
 
     def _range(self, beginning: bytes) -> tuple[int, int]:
         """Returns the numbers of the lines that begin so and go on."""

@@ -18,6 +18,8 @@ from code_t5.training.evaluating import ngram_model
 
 _LINE_END = b"\n"
 _SEEN_CHARACTERS = 4000
+# Of the line's last tokens, so many are written anew.
+HEALED_TOKENS = 1
 
 
 class NgramLines:
@@ -29,14 +31,14 @@ class NgramLines:
         *,
         model: TokenModel,
         max_new_tokens: int = 64,
-        healed_tokens: int = 1,
+        healed_tokens: int = HEALED_TOKENS,
     ) -> None:
         """Prepares the vocabulary's pieces.
 
         Args:
           ngrams: Counted on tokens of the vocabulary.
           model: The vocabulary's.
-          max_new_tokens: Most tokens of a line's rest.
+          max_new_tokens: Most tokens of a line's rest, beside those written anew.
           healed_tokens: How many of the line's last tokens are written anew.
         """
         self._ngrams = ngrams
@@ -64,21 +66,23 @@ class NgramLines:
         kept = tokens[: len(tokens) - num_healed]
         wanted = b"".join(self._pieces[token] for token in tokens[len(kept) :])
         context = [ngram_model.BOUNDARY, *before, *kept]
-        return self._write(context, wanted).decode("utf-8", errors="replace")
+        num_tokens = self._max_new_tokens + num_healed
+        written = self._write(context, wanted, num_tokens=num_tokens)
+        return written.decode("utf-8", errors="replace")
 
     def _encode(self, text: str) -> list[int]:
         return [int(token) for token in self._encoder.encode([text.encode("utf-8")]).values]
 
-    def _write(self, context: list[int], wanted: bytes) -> bytes:
+    def _write(self, context: list[int], wanted: bytes, *, num_tokens: int) -> bytes:
         """Returns the likeliest bytes behind `wanted`, which is what they must begin with."""
         written, num_needed = b"", len(wanted)
-        for _ in range(self._max_new_tokens):
+        for _ in range(num_tokens):
             missing = wanted[len(written) :]
             probabilities = self._ngrams.probabilities(context[-self._ngrams.max_order :])
             token = self._likeliest(probabilities, missing)
             written += self._pieces[token]
             context.append(token)
-            if self._pieces[token] == _LINE_END:
+            if _LINE_END in self._pieces[token]:
                 break
         return written[num_needed:].partition(_LINE_END)[0]
 

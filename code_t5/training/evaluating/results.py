@@ -3,12 +3,15 @@
 `results.json` holds, in the schema that `FORMAT_VERSION` counts:
 
     format_name, format_version, task, split, libraries
-    dataset      name, version, fingerprint, vocabulary_fingerprint
-    cursors      number, bytes_per_cursor, line_start_share
-    baselines    by name: about, and lines
-    checkpoints  in order of steps: step, fingerprint, loss, lines
+    model         trained_on, sequence_length, d_model and further sizes; null where not known
+    dataset       name, version, fingerprint, vocabulary_fingerprint
+    cursors       number, most, bytes_per_cursor, line_start_share, max_new_tokens
+    max_examples  of a split for the loss
+    baselines     by name: about (its own), and lines
+    checkpoints   in order of steps: step, fingerprint, loss, lines
 
-`lines` is what `scores.summarize_cursors` returns, `loss` the fields of `losses.Loss` or null.
+`most` and `max_examples` are what was asked for, `libraries` those of the newest run. `lines` is
+what `scores.summarize_cursors` returns, `loss` the fields of `losses.Loss` or null.
 """
 
 from __future__ import annotations
@@ -23,10 +26,12 @@ from code_t5.data import line_metrics
 from code_t5.storage import atomic
 
 FORMAT_NAME = "code_t5_evaluation"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FILE_NAME = "results.json"
 TABLE_NAME = "table.txt"
 PLOT_NAME = "plot.svg"
+# Results that differ in one of these do not compare.
+_SETTINGS = ("task", "split", "model", "dataset", "cursors", "max_examples")
 _KINDS = (("all", "all"), (line_metrics.LINE_START, "start"), (line_metrics.MID_LINE, "mid"))
 _TITLES = {"ngram": "n-gram", "next_line": "next line"}
 
@@ -79,6 +84,27 @@ def read_results(folder: pathlib.Path) -> dict[str, Any]:
             f" wanted {FORMAT_NAME!r} {FORMAT_VERSION}; run scripts/evaluate.py again"
         )
     return given
+
+
+def with_earlier(found: Mapping[str, Any], folder: pathlib.Path) -> dict[str, Any]:
+    """Adds checkpoints that earlier evaluations with the same settings found.
+
+    Args:
+      found: The new results.
+      folder: Where earlier ones may be.
+
+    Returns:
+      The new results, with earlier checkpoints of other steps; without them where the earlier ones
+      cannot be read, or are of other data or settings.
+    """
+    try:
+        earlier = read_results(folder)
+    except (errors.InputError, errors.ArtifactError):
+        return dict(found)
+    if any(earlier.get(name) != found[name] for name in _SETTINGS):
+        return dict(found)
+    by_step = {entry["step"]: entry for entry in [*earlier["checkpoints"], *found["checkpoints"]]}
+    return {**found, "checkpoints": [by_step[step] for step in sorted(by_step)]}
 
 
 def table(found: Mapping[str, Any]) -> list[str]:

@@ -17,7 +17,8 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.encoding.piece_model import EOS_ID, PAD_ID
-from code_t5.storage import atomic, fingerprints, manifest
+from code_t5.storage import atomic, manifest
+from code_t5.training import listed_files
 from code_t5.training.checkpoints import reading
 from code_t5.training.hugging_face import architecture as architectures
 from code_t5.training.hugging_face import (
@@ -195,20 +196,12 @@ def _generation_config(task: TrainedTask) -> dict[str, Any]:
 
 
 def _write_manifest(folder: pathlib.Path, fields: dict[str, Any]) -> None:
-    files = {
-        path.relative_to(folder).as_posix(): {
-            "size_bytes": path.stat().st_size,
-            "sha256": fingerprints.hash_file(path),
-        }
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
     manifest.write_manifest(
         folder,
         {
             "format_name": opening.FORMAT_NAME,
             "format_version": opening.FORMAT_VERSION,
-            "files": files,
+            "files": listed_files.list_files(folder),
             **fields,
         },
     )

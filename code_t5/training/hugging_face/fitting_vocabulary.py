@@ -155,11 +155,19 @@ def _load_tokenizer(folder: pathlib.Path) -> Any:
 
     try:
         return transformers.AutoTokenizer.from_pretrained(
-            folder, use_fast="tokenizer.json" in names, local_files_only=True
+            folder,
+            use_fast="tokenizer.json" in names,
+            local_files_only=True,
+            # Without a word transformers asks the user, in the middle of everything.
+            trust_remote_code=False,
         )
     # transformers raises what it pleases on damaged files.
     except Exception as error:
+        reason = library_errors.one_line(error)
+        if "trust_remote_code" in reason:
+            # Its advice is to run the code.
+            reason = "it is code in that directory, and no code of a model is run"
         raise errors.InputError(
-            f"the tokenizer of {folder} cannot be read: {library_errors.one_line(error)}; wanted "
-            f"what save_pretrained writes; save it there again; or {_MEND}"
+            f"the tokenizer of {folder} cannot be read: {reason}; wanted what save_pretrained "
+            f"writes; save it there again; or {_MEND}"
         ) from error

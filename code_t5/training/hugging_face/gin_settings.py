@@ -1,9 +1,8 @@
 """Reads what a gin file binds, without gin's registry: nothing is imported and nothing is called.
 
-The trainer leaves `operative_config.gin` in a model directory. gin's own way to read it imports
-whatever the file names; a model directory of somebody else would run code that way. gin's parser
-alone does not. A *setting* here is one binding, `scope/Name.argument = value`; a *reference* is a
-value `@Name`, a *macro* a value `%name`, which stands for what `name = ...` binds.
+`code_t5.training.gin_statements` says why. A *setting* here is one binding, `scope/Name.argument =
+value`; a *reference* is a value `@Name`, a *macro* a value `%name`, which stands for what `name =
+...` binds.
 """
 
 from __future__ import annotations
@@ -11,13 +10,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-import tokenize
 from typing import Any
 
-from code_t5 import errors, library_errors
+from code_t5 import errors
+from code_t5.training import gin_statements
 
-# A configuration is some 15 kB.
-_MAX_BYTES = 4 << 20
 _MAX_DEPTH = 20
 
 
@@ -125,37 +122,11 @@ def read_settings(path: str | os.PathLike[str]) -> GinSettings:
       InputError: There is no such file.
       ArtifactError: It is no gin file.
     """
-    source = pathlib.Path(path)
-    try:
-        with open(source, "rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise errors.InputError(
-            f"cannot read {source}: {error.strerror}; wanted the configuration of a trained model; "
-            "name a directory that the trainer has trained in"
-        ) from error
-    if len(data) > _MAX_BYTES:
-        raise _no_gin_file(source, f"it has more than {_MAX_BYTES} bytes")
-    try:
-        bindings = _parse(data.decode("utf-8"))
-    except (SyntaxError, ValueError, tokenize.TokenError, RecursionError, MemoryError) as error:
-        raise _no_gin_file(source, library_errors.one_line(error)) from error
-    return GinSettings(bindings, path=source)
-
-
-def _parse(text: str) -> dict[tuple[str, str, str], Any]:
     from gin import config_parser
 
     bindings: dict[tuple[str, str, str], Any] = {}
-    for found in config_parser.ConfigParser(text, _delegate()):
+    for found in gin_statements.read_statements(path, delegate=_delegate()):
         if isinstance(found, config_parser.BindingStatement):
             name = found.selector.split(".")[-1]
             bindings[found.scope or "", name, found.arg_name or ""] = found.value
-    return bindings
-
-
-def _no_gin_file(source: pathlib.Path, why: str) -> errors.ArtifactError:
-    return errors.ArtifactError(
-        f"{source} is no gin file: {why}; wanted the configuration that the trainer wrote; put it "
-        "back, or train again"
-    )
+    return GinSettings(bindings, path=pathlib.Path(path))

@@ -23,6 +23,7 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.storage import atomic
+from code_t5.training import launch
 from code_t5.training.checkpoints import reading
 from code_t5.training.hugging_face import architecture as architectures
 from code_t5.training.hugging_face import (
@@ -34,7 +35,12 @@ from code_t5.training.hugging_face import (
 from code_t5.training.hugging_face.architecture import Architecture, Stack
 
 _MIN_FACTORED_SIZE = 128
-_MODULE = "mesh_tensorflow.transformer.transformer_layers"
+# The same functions and variables as mesh-tensorflow's, quicker (`code_t5.training.stepping`).
+_LAYERS = {
+    architectures.SELF_ATTENTION: "code_t5.QuickSelfAttention",
+    architectures.CROSS_ATTENTION: "code_t5.QuickEncDecAttention",
+    architectures.FEED_FORWARD: "mesh_tensorflow.transformer.transformer_layers.DenseReluDense",
+}
 
 
 def import_hugging_face(
@@ -97,6 +103,26 @@ def import_hugging_face(
             _write_checkpoint(folder, variables)
             atomic.write_file(folder / architectures.IMPORTED_NAME, text.encode("utf-8"))
     return target / architectures.IMPORTED_NAME
+
+
+def training_command(
+    gin_file: pathlib.Path, *, data_dir: str | os.PathLike[str] | None = None
+) -> str:
+    """Returns the command that trains an imported model.
+
+    Args:
+      gin_file: As `import_hugging_face` returned it.
+      data_dir: Where the Task's data set was built; None for the environment's default.
+    """
+    name = architectures.find_settings(gin_file.parent).macro("MIXTURE_NAME", default="TASK")
+    config = launch.TrainerConfig(
+        model_dir=gin_file.parent,
+        mixture_or_task_name=name,
+        data_dir=None if data_dir is None else pathlib.Path(data_dir),
+        gin_files=("models/shared-prefix_lm.gin", os.fspath(gin_file)),
+        gin_params=("run.train_steps = 10000",),
+    )
+    return launch.format_command(launch.trainer_command(config))
 
 
 def _check_empty(target: pathlib.Path) -> None:
@@ -186,6 +212,7 @@ def gin_text(
         "#",
         '# Use:       after a model, such as --gin_file="models/shared-prefix_lm.gin"',
         "# Must set:  MIXTURE_NAME, if it is not below: the vocabulary must be the model's",
+        "import code_t5.training.stepping.attention",
         f"d_model = {model.d_model}",
         f"d_ff = {model.d_ff}",
         f"d_kv = {model.d_kv}",
@@ -218,7 +245,7 @@ def gin_text(
 
 
 def _stack_lines(name: str, stack: Stack) -> list[str]:
-    parts = [f"    ({layer.name!r}, @{_MODULE}.{layer.kind})," for layer in stack.layers]
+    parts = [f"    ({layer.name!r}, @{_LAYERS[layer.kind]})," for layer in stack.layers]
     return [
         f"{name}/transformer.make_layer_stack.num_layers = {stack.num_blocks}",
         f"{name}/transformer.make_layer_stack.layers = [",

@@ -21,6 +21,7 @@ from typing import Any
 
 from code_t5 import errors, parallel, progress
 from code_t5.storage import fingerprints, manifest
+from code_t5.training import listed_files
 from code_t5.training.checkpoints import reading
 from code_t5.training.hugging_face import architecture as architectures
 from code_t5.training.hugging_face import reading_settings, trained_task
@@ -30,8 +31,6 @@ FORMAT_VERSION = 1
 FOLDER = "hugging_face"
 VOCABULARY_FOLDER = "vocabulary"
 WEIGHTS_NAME = "model.safetensors"
-# Larger files are compared by their size alone, so that opening stays quick.
-_MAX_HASHED_BYTES = 256 << 20
 _WAIT_SECONDS = 0.2
 
 
@@ -165,20 +164,9 @@ def _check_files(folder: pathlib.Path, files: dict[str, Any]) -> None:
     """
     if WEIGHTS_NAME not in files:
         raise _damaged(folder, found=f"lists no {WEIGHTS_NAME}", wanted="the model's weights")
-    for name, wanted in files.items():
-        path = folder / name
-        parts = pathlib.PurePosixPath(name).parts
-        if path.is_symlink() or not path.is_file() or ".." in parts or name.startswith("/"):
-            raise _damaged(folder, found=f"lacks {name}", wanted="it as a file in the export")
-        size = path.stat().st_size
-        if not isinstance(wanted, dict) or size != wanted.get("size_bytes"):
-            raise _damaged(
-                folder, found=f"has a {name} of {size} bytes", wanted=f"what was written, {wanted}"
-            )
-        if size <= _MAX_HASHED_BYTES and fingerprints.hash_file(path) != wanted.get("sha256"):
-            raise _damaged(
-                folder, found=f"has a {name} that was changed", wanted="what was written"
-            )
+    found = listed_files.find_damage(folder, files)
+    if found:
+        raise _damaged(folder, found=found, wanted="every file as it was written")
 
 
 def is_current(directory: pathlib.Path, identity: dict[str, str]) -> bool:

@@ -14,6 +14,7 @@ so.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -37,6 +38,7 @@ _PROGRAM = (
 _POLL_SECONDS = 0.05
 _START_SECONDS = 60.0
 _END_SECONDS = 10.0
+_OWN_END_SECONDS = 1.0
 _MAX_STATUS_BYTES = 1 << 16
 _KEPT_OUTPUT_BYTES = 1 << 12
 
@@ -195,6 +197,11 @@ class _Running:
                 return TOO_MUCH_DISK
         return None
 
+    def let_end(self) -> None:
+        """Waits a moment for it to end by itself, so that its status is its own."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=_OWN_END_SECONDS)
+
     def end(self) -> int:
         """Ends it and all that it started, and removes its folder.
 
@@ -278,6 +285,8 @@ def run_together(
             for descriptor in {pipe for part in parts for pipe in part.pipes.values()}:
                 os.close(descriptor)
         over = _wait(running, limits=limits, is_done_fn=is_done_fn, watched=watched)
+        if not over:
+            running[0].let_end()
         reasons = [over.get(number, EXITED) for number in range(len(running))]
         statuses = [one.end() for one in running]
     finally:
@@ -344,19 +353,3 @@ def _drain(one: _Running) -> None:
             if not selector.select(0):
                 return
         one.read_output()
-
-
-def run_program(code: str, *, limits: FenceLimits = FenceLimits()) -> Ended:  # noqa: B008 - frozen
-    """Runs Python code behind the fence.
-
-    Args:
-      code: The program.
-      limits: What it may take.
-
-    Returns:
-      How it ended; nothing of it is running any more.
-
-    Raises:
-      FenceError: The fence does not stand.
-    """
-    return run_together([Part("program", {"code": code})], limits=limits)[0]

@@ -151,14 +151,17 @@ def _run(config: dict[str, Any], *, uses_namespaces: bool) -> NoReturn:
     os.close(config["status"])
     if "error" in answer:
         os._exit(_EXIT_NOT_FENCED)
-    descriptors = config["descriptors"]
-    if config["role"] == "judge":
-        judge_side.run(config["payload"], **descriptors)
-    if config["role"] == "solution":
-        solution_side.run(config["payload"], **descriptors)
+    descriptors, payload, role = config["descriptors"], config["payload"], config["role"]
+    # The frames below generated code can be looked at: nothing of this machine is left in them.
+    config.clear()
+    sys.argv[:] = [""]
+    if role == "judge":
+        judge_side.run(payload, **descriptors)
+    if role == "solution":
+        solution_side.run(payload, **descriptors)
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
-    exec(compile(config["payload"]["code"], "<program>", "exec"), module.__dict__)
+    exec(compile(payload["code"], "<program>", "exec"), module.__dict__)
     sys.exit(0)
 
 

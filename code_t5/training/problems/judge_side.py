@@ -2,7 +2,8 @@
 
 The tests run here and the generated program elsewhere, so what a program does to its own process
 (ending it, printing, replacing `==` or builtins) decides nothing: only the values that it answers
-with are compared, and only this process holds the pipe on which a result is told.
+with are compared, and only this process holds the pipe on which a result is told. Where a test
+wants what does not cross between processes, nothing is judged, whatever the test makes of it.
 
 A name that the tests use is looked up, in this order, among Python's builtins and what the problem
 itself defines, among modules of the standard library, and in the program.
@@ -19,10 +20,10 @@ import os
 import sys
 import traceback
 import types
-from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from code_t5.training.problems import wire
+from code_t5.training.problems import solution_line
+from code_t5.training.problems.solution_line import SolutionLine
 
 PASSED, FAILED, ERROR, UNJUDGED = "passed", "failed", "error", "unjudged"
 # Modules that tests use without importing them; looked up in the program they would be its own.
@@ -39,127 +40,12 @@ _MODULES = {
 }
 _MAX_DETAIL = 300
 _TESTS_NAME = "<tests>#"
-
-
-class _SolutionGoneError(BaseException):
-    """The solution's process has ended; not an Exception, so that no test catches it."""
-
-
-class _UnjudgedError(BaseException):
-    """A test wants something of the solution that does not cross between processes."""
-
-
-class _Line:
-    """The line to the solution's process."""
-
-    def __init__(self, questions: int, answers: int) -> None:
-        self._questions, self._answers = questions, answers
-
-    def ask(self, **question: Any) -> Any:
-        """Asks the solution's process for something.
-
-        Raises:
-          Exception: The solution raised one like it.
-          _SolutionGoneError: There is nobody there.
-          _UnjudgedError: The answer does not cross.
-        """
-        try:
-            wire.write_frame(self._questions, question)
-        except BrokenPipeError:
-            raise _SolutionGoneError from None
-        return self.answer()
-
-    def answer(self) -> Any:
-        """Returns what the solution's process says next.
-
-        Raises:
-          Exception: The solution raised one like it.
-          _SolutionGoneError: There is nobody there.
-          _UnjudgedError: The answer does not cross, or is none.
-        """
-        try:
-            reply = wire.read_frame(self._answers)
-            if not isinstance(reply, dict):
-                raise wire.WireError("an answer that is none")
-            if "error" not in reply and "unsendable" not in reply:
-                return wire.decode_value(reply.get("value"), object_of=self.object_of)
-        except EOFError:
-            raise _SolutionGoneError from None
-        except wire.WireError as error:
-            raise _UnjudgedError(str(error)) from None
-        if "unsendable" in reply:
-            raise _UnjudgedError(str(reply["unsendable"])[:_MAX_DETAIL])
-        raise wire.rebuild_error(reply["error"])
-
-    def encode(self, value: Any) -> Any:
-        """Returns a value as JSON.
-
-        Raises:
-          _UnjudgedError: It does not cross.
-        """
-
-        def handle_of(one: Any) -> int:
-            if isinstance(one, SolutionObject):
-                return object.__getattribute__(one, "_handle")
-            raise _UnjudgedError(f"a {type(one).__name__} cannot be given to the solution")
-
-        try:
-            return wire.encode_value(value, handle_of=handle_of)
-        except wire.UnsendableError as error:
-            raise _UnjudgedError(str(error)) from None
-
-    def object_of(self, handle: int) -> SolutionObject:
-        """Returns what stands here for an object of the solution's process."""
-        return SolutionObject(self, handle)
-
-
-class SolutionObject:
-    """Stands for an object of the solution's process: it can be asked, but not compared.
-
-    A test that compares one, or takes it for true or false, is not judged: what the object there
-    says of itself proves nothing.
-    """
-
-    __slots__ = ("_handle", "_line")
-
-    def __init__(self, line: _Line, handle: int) -> None:
-        object.__setattr__(self, "_line", line)
-        object.__setattr__(self, "_handle", handle)
-
-    def __call__(self, *arguments: Any, **named: Any) -> Any:
-        """Calls it there, with values or with other objects of that process."""
-        return self._line.ask(
-            operation="call",
-            handle=self._handle,
-            arguments=[self._line.encode(one) for one in arguments],
-            named={name: self._line.encode(one) for name, one in named.items()},
-        )
-
-    def __getattr__(self, name: str) -> Any:
-        return self._line.ask(operation="get", handle=self._handle, name=name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        encoded = self._line.encode(value)
-        self._line.ask(operation="set", handle=self._handle, name=name, value=encoded)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._line.ask(operation="item", handle=self._handle, key=self._line.encode(key))
-
-    def __len__(self) -> int:
-        return int(self._line.ask(operation="length", handle=self._handle))
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(list(self._line.ask(operation="items", handle=self._handle)))
-
-    def __eq__(self, other: object) -> bool:
-        if other is self:
-            return True
-        raise _UnjudgedError("the solution's answer is an object that cannot be compared")
-
-    __hash__ = object.__hash__
-
-    def __bool__(self) -> bool:
-        raise _UnjudgedError("the solution's answer is an object that is neither true nor false")
+# What Python says where a class is wanted and an object of the solution's stands for it.
+_NO_CLASS = (
+    "that do not inherit from BaseException",
+    "derive from BaseException",
+    "SolutionObject",
+)
 
 
 def run(payload: dict[str, Any], *, questions: int, answers: int, result: int) -> NoReturn:
@@ -172,36 +58,61 @@ def run(payload: dict[str, Any], *, questions: int, answers: int, result: int) -
       answers: Where its answers come from.
       result: Where the result goes.
     """
-    outcome = _judge(payload, _Line(questions, answers))
+    outcome = _judge(payload, SolutionLine(questions, answers))
     sys.stdout.flush()
     os.write(result, json.dumps(outcome).encode("ascii"))
     os._exit(0)
 
 
-def _judge(payload: dict[str, Any], line: _Line) -> dict[str, str]:
+def _judge(payload: dict[str, Any], line: SolutionLine) -> dict[str, str]:
     """Returns the outcome and what there is to say of it."""
-    step = "the program"
+    steps = ["the program"]
+    found: BaseException | None = None
     try:
         line.answer()
-        step = "the problem's setup"
+        steps.append("the problem's setup")
         space = _name_space(payload, line)
-        step = "the tests"
+        steps.append("the tests")
         for number, test in enumerate(payload["tests"]):
             exec(compile(test, f"{_TESTS_NAME}{number}", "exec"), space)
-    except _SolutionGoneError:
-        return {"outcome": FAILED, "detail": f"the program ended itself during {step}"}
-    except _UnjudgedError as error:
-        return {"outcome": UNJUDGED, "detail": str(error)[:_MAX_DETAIL]}
-    except AssertionError as error:
-        return {"outcome": FAILED, "detail": _detail(error, payload)}
     except BaseException as error:  # noqa: BLE001 - whatever the tests raise, they did not pass
-        name, text = wire.describe_error(error)
-        where = "" if step == "the tests" else f"{step}: "
-        return {"outcome": ERROR, "detail": f"{where}{name}: {text}"[:_MAX_DETAIL]}
-    return {"outcome": PASSED, "detail": ""}
+        found = error
+    outcome, detail = _outcome(found, line, step=steps[-1], payload=payload)
+    return {"outcome": outcome, "detail": detail[:_MAX_DETAIL]}
 
 
-def _name_space(payload: dict[str, Any], line: _Line) -> dict[str, Any]:
+def _outcome(
+    found: BaseException | None, line: SolutionLine, *, step: str, payload: dict[str, Any]
+) -> tuple[str, str]:
+    """Returns the outcome by what the tests raised and by what they swallowed."""
+    if isinstance(line.spoiled, solution_line.SolutionGoneError):
+        return FAILED, f"the program ended itself during {step}"
+    if line.spoiled is not None:
+        return UNJUDGED, _text_of(line.spoiled)
+    if found is None:
+        return PASSED, ""
+    where = "" if step == "the tests" else f"{step}: "
+    if found is line.raised:
+        return ERROR, f"{where}{line.raised_text}"
+    said = f"{type(found).__name__}: {_text_of(found)}"
+    if line.has_lost:
+        return UNJUDGED, f"an object came as what it holds, without its class; then {said}"
+    if isinstance(found, TypeError) and any(words in said for words in _NO_CLASS):
+        return UNJUDGED, f"the tests want a class of the program's; {said}"
+    if isinstance(found, AssertionError):
+        return FAILED, _detail(found, payload)
+    return ERROR, f"{where}{said}"
+
+
+def _text_of(error: BaseException) -> str:
+    """Returns what an error says, in one line; some cannot say it."""
+    try:
+        return " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - a number of too many digits, or a class of the tests'
+        return ""
+
+
+def _name_space(payload: dict[str, Any], line: SolutionLine) -> dict[str, Any]:
     """Runs the setup and returns the names that the tests see.
 
     Raises:
@@ -219,13 +130,13 @@ def _name_space(payload: dict[str, Any], line: _Line) -> dict[str, Any]:
         else:
             # Whoever asks for a name that is nowhere gets Python's own error.
             with contextlib.suppress(AttributeError):
-                space[name] = line.ask(operation="name", name=name)
+                space[name] = line.ask("name", name=name)
     for tree in setup:
         exec(compile(tree, "<setup>", "exec"), space)
     entry_point = payload["entry_point"]
     if entry_point is not None:
         try:
-            space[entry_point] = line.ask(operation="name", name=entry_point)
+            space[entry_point] = line.ask("name", name=entry_point)
         except AttributeError:
             raise NameError(f"the program does not define {entry_point!r}") from None
     return space
@@ -269,7 +180,7 @@ def _called_names(trees: list[ast.Module]) -> set[str]:
 
 def _detail(error: BaseException, payload: dict[str, Any]) -> str:
     """Returns which line of the tests did not hold."""
-    text = " ".join(str(error).split())
+    text = _text_of(error)
     for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
         name = frame.f_code.co_filename
         if name.startswith(_TESTS_NAME):

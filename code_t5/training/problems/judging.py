@@ -19,7 +19,7 @@ from code_t5.training.problems import fence, judge_side
 from code_t5.training.problems.fence import FenceLimits, Part
 from code_t5.training.problems.problem_files import Problem
 
-PASSED = judge_side.PASSED
+PASSED, UNJUDGED = judge_side.PASSED, judge_side.UNJUDGED
 OUTCOMES = (
     *(judge_side.PASSED, judge_side.FAILED, judge_side.ERROR, judge_side.UNJUDGED),
     *(fence.TIMED_OUT, fence.TOO_MUCH_MEMORY, fence.TOO_MUCH_OUTPUT, fence.TOO_MUCH_DISK),

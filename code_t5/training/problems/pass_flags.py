@@ -19,7 +19,7 @@ _K = flags.DEFINE_list("k", ["1"], "Programs drawn for each problem: -k 1,10.")
 _SAMPLES = flags.DEFINE_string("samples", None, "A file of samples, in place of a model.")
 _MODEL_DIR = flags.DEFINE_string("model_dir", None, "The model that writes samples.")
 _DATA_DIR = flags.DEFINE_string("data_dir", None, "Where the model's data set was built.")
-_CHECKPOINT = flags.DEFINE_integer("checkpoint", None, "The model's step; the newest if not given.")
+_STEP = flags.DEFINE_integer("step", None, "The checkpoint's step; the newest if not given.")
 _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 10, "Samples for each problem.", lower_bound=1)
 _TEMPERATURE = flags.DEFINE_float("temperature", 0.8, "Of the drawing; 0 takes the likeliest.")
 _TOP_P = flags.DEFINE_float("top_p", 0.95, "Share of probability that is drawn from.")
@@ -53,7 +53,7 @@ def config() -> PassConfig:
         samples_path=pathlib.Path(_SAMPLES.value) if _SAMPLES.value else None,
         model_dir=pathlib.Path(_MODEL_DIR.value) if _MODEL_DIR.value else None,
         data_dir=pathlib.Path(_DATA_DIR.value) if _DATA_DIR.value else None,
-        step=_CHECKPOINT.value,
+        step=_STEP.value,
         num_samples=_NUM_SAMPLES.value,
         options=DecodingOptions(
             max_new_tokens=_MAX_TOKENS.value,

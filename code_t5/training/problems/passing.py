@@ -33,7 +33,7 @@ from code_t5.training.problems.problem_files import Problem
 
 RUN_NAME, SAMPLES_NAME, VERDICTS_NAME = "run.json", "samples.jsonl", "verdicts.jsonl"
 RESULTS_NAME, TABLE_NAME = "results.json", "table.txt"
-_FORMAT_NAME, _FORMAT_VERSION = "code_t5_pass_at_k", 1
+_FORMAT_NAME, _FORMAT_VERSION = "code_t5_pass_at_k", 2
 _LOCK_NAME = ".pass_at_k.lock"
 # Samples that are drawn together.
 _MAX_DRAWN = 16
@@ -92,16 +92,16 @@ def measure(config: PassConfig) -> list[str]:
     )
     config.output_dir.mkdir(parents=True, exist_ok=True)
     with atomic.lock(config.output_dir / _LOCK_NAME, purpose="measures pass@k there"):
-        model = None
-        if config.samples_path is None and config.model_dir is not None:
+        model, samples = None, dict[str, list[str]]()
+        if config.samples_path is not None:
+            samples = programs.read_samples(config.samples_path, problems)
+        elif config.model_dir is not None:
             model = completing.Completer.from_model_dir(
                 config.model_dir, data_dir=config.data_dir, step=config.step
             )
         described = _describe(config, problems, model)
         _take_up(config.output_dir, described)
-        if config.samples_path is not None:
-            samples = programs.read_samples(config.samples_path, problems)
-        else:
+        if config.samples_path is None:
             samples = _draw(config, problems, model)
         counts = [len(samples[name]) for name in problems]
         # Said now and not after an hour.
@@ -266,13 +266,22 @@ def _results(
     """Returns the results as JSON values."""
     totals = Counter(record["task_id"] for record in verdicts)
     right = Counter(record["task_id"] for record in verdicts if record["outcome"] == judging.PASSED)
+    unjudged = Counter(
+        record["task_id"] for record in verdicts if record["outcome"] == judging.UNJUDGED
+    )
     rates = estimator.pass_rates([(totals[name], right[name]) for name in problems], ks=config.ks)
+    most = estimator.pass_rates(
+        [(totals[name], right[name] + unjudged[name]) for name in problems], ks=config.ks
+    )
     outcomes = Counter(record["outcome"] for record in verdicts)
     return {
         **described,
         "code_t5": __version__,
         "problems_file": os.path.basename(config.problems_path),
-        "pass_at_k": [rate._asdict() for rate in rates],
+        # What was not judged counts as wrong, and as right in `at_most`.
+        "pass_at_k": [
+            {**rate._asdict(), "at_most": bound.estimate} for rate, bound in zip(rates, most)
+        ],
         "num_programs": len(verdicts),
         "outcomes": dict(sorted(outcomes.items())),
         "fences": [
@@ -295,6 +304,8 @@ def table_lines(results: Mapping[str, Any]) -> list[str]:
             f"pass@{rate['k']:<4} {100 * rate['estimate']:6.2f} %  "
             f"(standard error over problems {100 * rate['standard_error']:.2f})"
         )
+        if rate["at_most"] > rate["estimate"]:
+            lines.append(f"  at most   {100 * rate['at_most']:6.2f} %  if all unjudged were right")
     for outcome, count in results["outcomes"].items():
         lines.append(f"{outcome:<14} {count:6d}  {100 * count / results['num_programs']:6.2f} %")
     return lines

@@ -12,7 +12,7 @@ import os
 import pathlib
 
 from code_t5 import errors
-from code_t5.training import launch
+from code_t5.training import gin_statements, launch
 from code_t5.training.checkpoints import reading
 from code_t5.training.hugging_face import architecture, trained_task
 from code_t5.training.saved_model import exported
@@ -60,6 +60,15 @@ class ExportConfig:
                 f"num_candidates {self.num_candidates} and batch_size {self.batch_size}; wanted "
                 f"numbers from 1 to {exported.MAX_COUNT}; give others"
             )
+        num_ids = self.batch_size * self.num_candidates * self.max_new_tokens
+        num_read = self.batch_size * lengths[0]
+        if max(num_ids, num_read) > exported.MAX_IDS:
+            raise errors.InputError(
+                f"found batch_size {self.batch_size}, num_candidates {self.num_candidates}, "
+                f"max_new_tokens {self.max_new_tokens} and max_prompt_tokens {lengths[0]}, which "
+                f"are {max(num_ids, num_read)} ids at once; wanted at most {exported.MAX_IDS}; "
+                "give smaller numbers"
+            )
         is_drawn = math.isfinite(self.temperature) and self.temperature > 0
         if not (is_drawn and self.top_k >= 0) and (self.temperature != 0 or self.top_k != 0):
             raise errors.InputError(
@@ -91,10 +100,12 @@ def trainer_config(
       What to give to `launch.run_trainer`.
 
     Raises:
-      InputError: The directory holds no trained model.
+      InputError: The directory holds no trained model, or its configuration imports what nobody
+        has asked for.
       ArtifactError: Its configuration is damaged.
     """
     settings = architecture.find_settings(model_dir)
+    config_path = gin_statements.check_imports(settings.path, module_imports=module_imports)
     task = trained_task.read_task(settings)
     bindings = {
         "EXPORT_DIR": str(output_dir),
@@ -111,7 +122,7 @@ def trainer_config(
         model_dir=model_dir,
         mixture_or_task_name=task.name,
         data_dir=data_dir,
-        gin_files=(str(settings.path), "runs/export.gin"),
+        gin_files=(str(config_path), "runs/export.gin"),
         gin_params=tuple(f"{name} = {value!r}" for name, value in bindings.items()),
         module_imports=module_imports,
     )
@@ -144,6 +155,7 @@ def export_saved_model(
     Raises:
       InputError: There is no such checkpoint, or something else is at the export's place.
       ArtifactError: The checkpoint or the configuration is damaged.
+      NotBuiltError: The data set that the model was trained on, or its vocabulary, is not there.
       BusyError: Another run works in the model directory.
       TrainerError: The trainer failed.
     """
@@ -154,6 +166,7 @@ def export_saved_model(
     parent = folder / FOLDER if output_dir is None else pathlib.Path(os.path.abspath(output_dir))
     version_dir = parent / config.name / str(step)
     exported.check_replaceable(version_dir)
+    _check_data(folder, data_dir=data_dir, module_imports=module_imports)
     run = trainer_config(
         folder,
         config=config,
@@ -165,3 +178,24 @@ def export_saved_model(
     launch.run_trainer(run, name="export", description="exporting")
     exported.read_info(version_dir)
     return version_dir
+
+
+def _check_data(
+    model_dir: pathlib.Path,
+    *,
+    data_dir: str | os.PathLike[str] | None,
+    module_imports: tuple[str, ...],
+) -> None:
+    """Looks for the Task's vocabulary before the trainer is started, which takes its time.
+
+    Raises:
+      InputError: The directory holds no trained model.
+      NotBuiltError: The data set or its vocabulary is not there.
+      ArtifactError: The configuration is damaged.
+    """
+    if module_imports != ("code_t5",):
+        # Somebody else's modules may register a Task that is not found among built data sets.
+        return
+    settings = architecture.find_settings(model_dir)
+    name = trained_task.read_task(settings).name
+    trained_task.find_vocabulary(name, settings=settings, data_dir=data_dir)

@@ -22,6 +22,7 @@ from typing import Any
 
 from code_t5 import errors
 from code_t5.storage import manifest
+from code_t5.training import listed_files
 
 FORMAT_NAME = "code_t5_saved_model"
 FORMAT_VERSION = 1
@@ -34,6 +35,7 @@ SCORES = "scores"
 GRAPH_NAME = "saved_model.pb"
 WEIGHTS_PREFIX = "variables/variables"
 VOCABULARY_FOLDER = "assets.extra/vocabulary"
+_NEEDED = (GRAPH_NAME, f"{WEIGHTS_PREFIX}.index", f"{WEIGHTS_PREFIX}.data-00000-of-00001")
 EXPORT_COMMAND = "python scripts/export.py MODEL_DIR --format=saved_model"
 
 _VERSION = r"0|[1-9]\d{0,17}"
@@ -42,6 +44,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _MAX_GRAPH_BYTES = 64 << 20
 # Of tokens, candidates, prompts and ids.
 MAX_COUNT = 1 << 20
+# That a batch of prompts, or of candidates, may hold.
+MAX_IDS = 1 << 24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,18 +140,13 @@ def write_info(version_dir: pathlib.Path, info: ModelInfo) -> None:
       version_dir: The export.
       info: What it says of itself.
     """
-    sizes = {
-        path.relative_to(version_dir).as_posix(): path.stat().st_size
-        for path in sorted(version_dir.rglob("*"))
-        if path.is_file()
-    }
     manifest.write_manifest(
         version_dir,
         {
             "format_name": FORMAT_NAME,
             "format_version": FORMAT_VERSION,
             "model": dataclasses.asdict(info),
-            "size_bytes": sizes,
+            "files": listed_files.list_files(version_dir),
         },
     )
 
@@ -174,6 +173,8 @@ def _model_info(fields: Any) -> ModelInfo | None:
     is_sound = (
         all(1 <= fields[name] <= MAX_COUNT for name in counts)
         and all(0 <= fields[name] <= 1 << 62 for name in ("step", "top_k", "eos_id"))
+        and info.batch_size * info.max_prompt_tokens <= MAX_IDS
+        and info.batch_size * info.num_candidates * info.max_new_tokens <= MAX_IDS
         and math.isfinite(info.temperature)
         and info.temperature >= 0
         and bool(_NAME.fullmatch(info.name))
@@ -203,18 +204,18 @@ def read_info(version_dir: pathlib.Path) -> ModelInfo:
         version_dir, format_name=FORMAT_NAME, format_version=FORMAT_VERSION
     )
     manifest.check_manifest(version_dir)
-    info, sizes = _model_info(fields.get("model")), fields.get("size_bytes")
-    if info is None or not isinstance(sizes, Mapping):
+    info, files = _model_info(fields.get("model")), fields.get("files")
+    if info is None or not isinstance(files, Mapping):
         raise _damaged(version_dir, f"has a {manifest.MANIFEST_NAME} that does not say what it is")
-    data_name = f"{WEIGHTS_PREFIX}.data-00000-of-00001"
-    for name in (GRAPH_NAME, f"{WEIGHTS_PREFIX}.index", data_name):
-        path = version_dir / name
-        found = path.stat().st_size if path.is_file() else -1
-        if found < 0 or found != sizes.get(name):
-            says = "none" if found < 0 else f"{found} bytes"
-            raise _damaged(version_dir, f"has {says} of {name} ({sizes.get(name)} bytes written)")
-    if sizes[GRAPH_NAME] > _MAX_GRAPH_BYTES:
-        raise _damaged(version_dir, f"has a graph of {sizes[GRAPH_NAME]} bytes")
+    unlisted = [name for name in _NEEDED if name not in files]
+    if unlisted:
+        raise _damaged(version_dir, f"lists no {unlisted[0]}")
+    found = listed_files.find_damage(version_dir, files)
+    if found:
+        raise _damaged(version_dir, found)
+    size = (version_dir / GRAPH_NAME).stat().st_size
+    if size > _MAX_GRAPH_BYTES:
+        raise _damaged(version_dir, f"has a graph of {size} bytes")
     return info
 
 

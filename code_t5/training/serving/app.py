@@ -18,7 +18,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from code_t5.training.serving import predict_requests, reading_bodies
 from code_t5.training.serving.answers import RequestError, error_response, json_response, shown
@@ -30,6 +29,7 @@ from code_t5.training.serving.page import Page
 from code_t5.training.serving.predictions import Prediction, ServedModel
 
 _MAX_PROMPTS_PER_REQUEST = 64
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 class ModelApplication:
@@ -75,6 +75,7 @@ class ModelApplication:
         for base in ("/v1/models/{name}", "/v1/models/{name}/versions/{version}"):
             found += [
                 Route(f"{base}:predict", self.predict, methods=["POST"]),
+                Route(f"{base}:{{verb}}", self.other_verb, methods=_METHODS),
                 Route(f"{base}/metadata", self.metadata, methods=["GET"]),
                 Route(base, self.status, methods=["GET"]),
             ]
@@ -92,18 +93,30 @@ class ModelApplication:
         """Compares the model and version of a path with what is served.
 
         Raises:
-          RequestError: Another one is asked for (404), or another verb (405).
+          RequestError: Another one is asked for.
         """
         name, version = request.path_params["name"], request.path_params.get("version")
         path = name if version is None else f"{name}/versions/{version}"
-        asked, colon, verb = path.partition(":")
         served = f"{self._model.name}/versions/{self._model.version}"
-        if asked not in (self._model.name, served) or (colon and verb != "predict"):
+        if path not in (self._model.name, served):
             raise RequestError(f"{missing} {shown(path)}; wanted {served}", status=404)
-        if colon:
+
+    async def other_verb(self, request: Request) -> Response:
+        """Refuses what is asked of a model and is no prediction.
+
+        Raises:
+          RequestError: Always.
+        """
+        self._check_name(request, missing="Servable not found for request:")
+        verb = request.path_params["verb"]
+        if verb == "predict":
             raise RequestError(
                 f"found {request.method}; wanted POST", status=405, headers={"Allow": "POST"}
             )
+        raise RequestError(
+            f"Malformed request: {request.method} of the model's {shown(verb)}; wanted POST and "
+            "predict"
+        )
 
     async def predict(self, request: Request) -> Response:
         """Answers a prediction request.
@@ -218,7 +231,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 def build_application(
     model: ServedModel, *, limits: Limits | None = None, host_names: tuple[str, ...] = ()
-) -> ASGIApp:
+) -> Guard:
     """Returns the ASGI application that serves a model.
 
     Args:
@@ -226,7 +239,8 @@ def build_application(
       limits: What is taken; None for the defaults.
       host_names: Names of this server, beside `localhost`.
     """
-    served = ModelApplication(model, limits=limits or Limits())
+    limits = limits or Limits()
+    served = ModelApplication(model, limits=limits)
     application = Starlette(
         routes=served.routes(),
         lifespan=served.lifespan,
@@ -234,4 +248,4 @@ def build_application(
     )
     # A path with one slash too many is another path.
     application.router.redirect_slashes = False
-    return Guard(application, host_names=host_names, observer=served.metrics)
+    return Guard(application, host_names=host_names, observer=served.metrics, limits=limits)

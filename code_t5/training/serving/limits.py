@@ -13,9 +13,11 @@ class Limits:
       max_batch_wait_seconds: How long the first prompt of a batch waits for others.
       max_queue: Most prompts that wait; more are refused with 429.
       max_request_bytes: Most bytes of a body; more are refused with 413.
+      max_head_bytes: Most bytes of a request's head; more are refused with 431.
       body_seconds: How long a body may take; a slower one is refused with 408.
       timeout_seconds: How long an answer may take; then it is 504.
-      max_connections: Most connections at once; a further one is cut at once.
+      max_connections: Most connections at once; a further one takes the place of the one that
+        has been quiet longest, or is cut where each is being answered.
       head_seconds: How long the head of a request may take; then its connection is cut.
       idle_seconds: From an answer until it is taken away or the next request begins; then too.
       grace_seconds: What a request may take beside its body and its answer; then too.
@@ -24,6 +26,7 @@ class Limits:
     max_batch_wait_seconds: float = 0.004
     max_queue: int = 256
     max_request_bytes: int = 1 << 20
+    max_head_bytes: int = 16 << 10
     body_seconds: float = 10.0
     timeout_seconds: float = 30.0
     max_connections: int = 512

@@ -41,6 +41,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._cut = prometheus_client.Counter(
+            "code_t5_connections_cut",
+            "Connections cut by the server, by what it waited for.",
+            ("waiting_for",),
+            registry=self._registry,
+        )
         self._batch_size = prometheus_client.Histogram(
             "code_t5_batch_size",
             "Prompts that were run at once.",
@@ -78,6 +84,14 @@ class Metrics:
         known = method if method in _METHODS else "other"
         self._requests.labels(route, known, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
+
+    def observe_cut(self, *, while_waiting_for: str) -> None:
+        """Counts one connection that was cut.
+
+        Args:
+          while_waiting_for: What did not come, out of a fixed set.
+        """
+        self._cut.labels(while_waiting_for).inc()
 
     def observe_batch(
         self, predictions: Sequence[Prediction], *, size: int, seconds: float

@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from code_t5.training.serving.answers import RequestError, shown
 
 # curl names a form where it is told nothing, and TensorFlow Serving's examples use curl.
 _CONTENT_TYPES = ("", "application/json", "application/x-www-form-urlencoded")
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 16 << 20
 
@@ -30,10 +31,10 @@ def check_content(headers: Mapping[str, str], *, max_bytes: int) -> None:
     Raises:
       RequestError: It is no JSON in UTF-8 as it stands (415), or too large (413).
     """
-    content_type, _, parameters = headers.get("content-type", "").lower().partition(";")
-    name, _, charset = parameters.strip().partition("=")
-    good_charset = name.strip() != "charset" or charset.strip(' "') in ("utf-8", "utf8", "us-ascii")
-    if content_type.strip() not in _CONTENT_TYPES or not good_charset:
+    content_type, *parameters = headers.get("content-type", "").lower().split(";")
+    named = [parameter.partition("=") for parameter in parameters]
+    charsets = [value.strip(' "') for name, _, value in named if name.strip() == "charset"]
+    if content_type.strip() not in _CONTENT_TYPES or not _CHARSETS.issuperset(charsets):
         raise RequestError(
             f"found a body of type {shown(headers['content-type'])}; wanted application/json in "
             "UTF-8",
@@ -105,12 +106,21 @@ async def read_body(
       RequestError: It is too large (413), too slow (408) or of another type (415).
       ConnectionError: The client went away.
     """
+    is_whole = False
+
+    async def receive_noting_the_end() -> Message:
+        nonlocal is_whole
+        message = await receive()
+        is_whole = not message.get("more_body", False)
+        return message
+
     try:
         check_content(headers, max_bytes=max_bytes)
-        return await asyncio.wait_for(_read(receive, max_bytes=max_bytes), timeout_seconds)
+        reading = _read(receive_noting_the_end, max_bytes=max_bytes)
+        return await asyncio.wait_for(reading, timeout_seconds)
     except RequestError:
         # Who asks before sending is answered before sending.
-        if "expect" not in headers:
+        if "expect" not in headers and not is_whole:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(_linger(receive), _LINGER_SECONDS)
         raise

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 NEWEST = "newest"
 _GRACE_SECONDS = 5
-_MAX_HEAD_BYTES = 16 << 10
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
@@ -152,9 +151,10 @@ def run_server(
             await super().startup(sockets=sockets)
             on_start(self)
 
+    application = app.build_application(model, limits=limits, host_names=host_names)
     config = uvicorn.Config(
-        app.build_application(model, limits=limits, host_names=host_names),
-        http=connections.timed_protocol(limits),
+        application,
+        http=connections.timed_protocol(limits, observer=application.observer),
         ws="none",
         loop="asyncio",
         lifespan="on",
@@ -164,7 +164,7 @@ def run_server(
         server_header=False,
         proxy_headers=False,
         backlog=listening.BACKLOG,
-        h11_max_incomplete_event_size=_MAX_HEAD_BYTES,
+        h11_max_incomplete_event_size=limits.max_head_bytes,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     with _own_signals():

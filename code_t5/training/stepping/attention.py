@@ -253,11 +253,14 @@ def _quick_attention(
         bias = SplitBias(bias, None)
     bias = bias or SplitBias(None, None)
     sizes = _sizes(q, k, memory_length_dim, key_dim)
+    positions = bias.positions
     context = options["context"]
     if (
         sizes is None
         or v.shape != sizes.keys
         or (bias.mask is not None and bias.mask.shape != sizes.mask)
+        # Where positions are the examples' own, so are the distances.
+        or (positions is not None and set(positions.shape.dims) != set(sizes.positions.dims))
         or is_split(context.model, [sizes.length, sizes.memory, sizes.kv])
     ):
         parts = [part for part in (bias.mask, bias.positions) if part is not None]
@@ -276,37 +279,31 @@ def _quick_attention(
 def _is_known(layer: Any, context: Any) -> bool:
     """Returns whether a layer computes nothing but plain attention over whole sequences."""
     has_dropout = context.train and layer.dropout_rate
+    # To the encoder's output no distances are known.
+    relative = (None,) if isinstance(layer, transformer_layers.EncDecAttention) else _RELATIVE
     return (
         context.mode in _MODES
         and not has_dropout
         and not layer.attention_kwargs
         and layer.z_loss_coeff is None
         and layer.attention_func is None
-        and layer.relative_attention_type in _RELATIVE
+        and layer.relative_attention_type in relative
         and not layer.hyperprompt_length_encoder
         and not layer.hyperprompt_length_decoder
         and not context.model.ensemble_dims
     )
 
 
-# Variables are named after the classes, so these have mesh-tensorflow's names, and gin others.
-@gin.configurable("QuickSelfAttention", module="code_t5")
-class SelfAttention(transformer_layers.SelfAttention):
-    """mesh-tensorflow's self-attention, quicker."""
+class _Quick:
+    """What makes an attention layer of mesh-tensorflow a quick one, where it can be."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        """Takes the settings of `transformer_layers.SelfAttention`.
-
-        Args:
-          **kwargs: Those that are not gin's.
-        """
-        super().__init__(**kwargs)
-        self._is_quick = False
+    # Of the call that is being made.
+    _is_quick = False
 
     @property
     def attention_fn(self) -> Any:
         """The function that computes it."""
-        return _quick_attention if self._is_quick else super().attention_fn
+        return _quick_attention if self._is_quick else super().attention_fn  # type: ignore[misc]
 
     def call(self, context: Any, *arguments: Any) -> mtf.Tensor:
         """Returns the layer's output.
@@ -316,7 +313,13 @@ class SelfAttention(transformer_layers.SelfAttention):
           *arguments: The layer's input, and perhaps a list of losses.
         """
         self._is_quick = _is_known(self, context)
-        return super().call(context, *arguments)
+        return super().call(context, *arguments)  # type: ignore[misc]
+
+
+# Variables are named after the classes, so these have mesh-tensorflow's names, and gin others.
+@gin.configurable("QuickSelfAttention", module="code_t5")
+class SelfAttention(_Quick, transformer_layers.SelfAttention):
+    """mesh-tensorflow's self-attention, quicker."""
 
     def compute_bias(self, context: Any, *arguments: Any, **options: Any) -> Any:
         """Returns what is added to the products of queries and keys.
@@ -371,29 +374,5 @@ class SelfAttention(transformer_layers.SelfAttention):
 
 
 @gin.configurable("QuickEncDecAttention", module="code_t5")
-class EncDecAttention(transformer_layers.EncDecAttention):
+class EncDecAttention(_Quick, transformer_layers.EncDecAttention):
     """mesh-tensorflow's attention to the encoder's output, quicker."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        """Takes the settings of `transformer_layers.EncDecAttention`.
-
-        Args:
-          **kwargs: Those that are not gin's.
-        """
-        super().__init__(**kwargs)
-        self._is_quick = False
-
-    @property
-    def attention_fn(self) -> Any:
-        """The function that computes it."""
-        return _quick_attention if self._is_quick else super().attention_fn
-
-    def call(self, context: Any, *arguments: Any) -> mtf.Tensor:
-        """Returns the layer's output.
-
-        Args:
-          context: What the layers share.
-          *arguments: The layer's input, and perhaps a list of losses.
-        """
-        self._is_quick = self.relative_attention_type is None and _is_known(self, context)
-        return super().call(context, *arguments)

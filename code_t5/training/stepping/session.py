@@ -1,7 +1,8 @@
 """How the trainer's steps are executed: precision, XLA, threads. Gin sets `session_config`.
 
 *Mixed precision* here is TensorFlow's rewrite of the graph: matrix products and what lies between
-them are computed in a 16-bit type, the rest, the weights and the optimizer in float32. t5's own
+them are computed in a 16-bit type, the rest, the weights and the optimizer in float32 (which
+`float32_updates` takes care of, whatever the optimizer). t5's own
 dtypes (`utils.get_variable_dtype`) are overruled without `--tpu`; the rewrite is not. It concerns
 training alone: evaluation and completion make sessions of their own, in float32.
 
@@ -21,6 +22,7 @@ from tensorflow.core.protobuf import rewriter_config_pb2
 
 from code_t5 import errors
 from code_t5.data import trainer_errors
+from code_t5.training.stepping import float32_updates
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 # What Linux calls the instructions that multiply matrices of bfloat16.
@@ -147,6 +149,12 @@ def session_config(
     return config
 
 
+def _is_mixed(config: tf.ConfigProto) -> bool:
+    rewrites = config.graph_options.rewrite_options
+    mixed = (rewrites.auto_mixed_precision, rewrites.auto_mixed_precision_onednn_bfloat16)
+    return rewriter_config_pb2.RewriterConfig.ON in mixed
+
+
 def configure(estimator: Any) -> None:
     """Has an estimator train in a session of `session_config`.
 
@@ -161,3 +169,5 @@ def configure(estimator: Any) -> None:
         config = session_config()
     # Estimators offer no public way once they are made.
     estimator._session_config = config
+    if _is_mixed(config):
+        estimator._model_fn = float32_updates.with_barriers(estimator._model_fn)

@@ -55,6 +55,24 @@ def test_second_damage_of_a_step_overwrites_nothing(model_dir):
         tiny_checkpoints.save(model_dir, [10, 20, 30])
 
 
+@pytest.mark.parametrize("kind", ["link", "dead link", "file"])
+def test_damaged_checkpoint_is_moved_nowhere_outside_of_the_directory(model_dir, tmp_path, kind):
+    outside, aside = tmp_path / "outside", model_dir / "damaged"
+    if kind == "file":
+        aside.write_bytes(b"mine")
+    else:
+        aside.symlink_to(outside)
+    if kind == "link":
+        outside.mkdir()
+    (model_dir / "model.ckpt-40_temp").mkdir()
+    tiny_checkpoints.data_file(model_dir, 30).unlink()
+    names = sorted(path.name for path in model_dir.iterdir())
+    with pytest.raises(errors.ArtifactError, match="damaged is a (link|file); wanted a folder"):
+        choosing.choose(model_dir)
+    assert sorted(path.name for path in model_dir.iterdir()) == names
+    assert not outside.exists() or not list(outside.iterdir())
+
+
 def test_two_damaged_ones_are_passed_over(model_dir):
     (model_dir / "model.ckpt-30.index").unlink()
     tiny_checkpoints.flip_byte(tiny_checkpoints.data_file(model_dir, 20), 3)

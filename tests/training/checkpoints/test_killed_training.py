@@ -115,6 +115,25 @@ def test_full_disk_ends_it_in_one_line_and_the_checkpoint_stays(small_model):
     reading.check_whole(reading.checkpoint_path(small_model.model_dir))
 
 
+def test_disk_that_is_full_in_the_middle_of_a_checkpoint_ends_it_in_one_line(small_model):
+    trainer = start_trainer(
+        *(small_model, "utils.run.save_checkpoints_steps = 10"),
+        steps=40,
+        modules=("code_t5", "training.checkpoints.full_while_saving"),
+        FULL_AT="30",
+    )
+    status, lines = finish(trainer, small_model)
+    assert status == 1, lines[-5:]
+    said = "error: File too large while saving the checkpoint of step 30 in "
+    assert lines[-1].startswith(said), lines[-1]
+    assert "the checkpoint of step 20 is kept, and the same command goes on from it" in lines[-1]
+    assert not any(line.startswith("Traceback") for line in lines)
+    check_trained(small_model, 20)
+    status, lines = finish(start_trainer(small_model, steps=25), small_model)
+    assert status == 0, lines[-5:]
+    check_trained(small_model, 25)
+
+
 def test_directory_of_another_model_is_refused_in_one_line(small_model):
     before = checkpoints(small_model)
     params = ("num_layers = 3", "d_ff = 128")

@@ -13,9 +13,9 @@ from training.checkpoints import tiny_checkpoints
 from code_t5 import errors
 from code_t5.training.checkpoints import choosing, reading, saving
 
-# Trains and saves in a process whose files may hold 100 kB each; weights take 400 kB.
-LIMITED = """
-import pathlib, resource, sys
+# Saves in a process; before the second time the disk gets full, in a way that is put in.
+FULL = """
+import atexit, os, pathlib, resource, shutil, sys
 import numpy as np
 import tensorflow.compat.v1 as tf
 from code_t5.training.checkpoints import saving
@@ -29,7 +29,7 @@ with tf.Graph().as_default(), tf.Session() as session:
     session.run(tf.global_variables_initializer())
     path = model_dir + "/model.ckpt"
     saver.save(session, path, global_step=step)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    {fill}
     session.run(tf.assign(step, 7))
     try:
         saver.save(session, path, global_step=7)
@@ -38,10 +38,51 @@ with tf.Graph().as_default(), tf.Session() as session:
 """
 
 
-def test_saver_that_meets_a_limit_says_so_and_keeps_what_is_there(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, timeout=200
+# Files may hold 100 kB each; weights take 400 kB.
+LIMIT = "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
+# All but 100 kB of a disk of 1 MiB is taken.
+TAKE = (
+    "free = os.statvfs(model_dir).f_bavail * os.statvfs(model_dir).f_bsize; "
+    "pathlib.Path(model_dir, 'mine').write_bytes(bytes(free - 100_000))"
+)
+# Gives the folder a disk of its own, which no other process sees, and starts the rest there.
+ON_SMALL_DISK = 'mount -t tmpfs -o size=1m none "$1" && shift && exec "$@"'
+MAY_MOUNT = ("unshare", "--map-root-user", "--mount", "sh", "-c")
+
+
+def run_full(model_dir, *, fill, before=()):
+    program = FULL.replace("{fill}", fill)
+    command = [*before, sys.executable, "-c", program, str(model_dir)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=200)
+
+
+def test_saver_on_a_full_disk_says_so_and_the_earlier_checkpoint_is_whole(tmp_path):
+    outside = tmp_path / "seen_from_outside"
+    model_dir = tmp_path / "disk"
+    model_dir.mkdir()
+    (tmp_path / "try").mkdir()
+    tried = subprocess.run(
+        [*MAY_MOUNT, ON_SMALL_DISK, "sh", str(tmp_path / "try"), "true"], capture_output=True
     )
+    if tried.returncode:
+        # A container that lets nobody mount: a file-size limit, the nearest thing, then.
+        done, reason = run_full(model_dir, fill=LIMIT), "File too large"
+    else:
+        # What is on that disk ends with the process, so it is looked at there.
+        keep = f"shutil.copytree(model_dir, {str(outside)!r})"
+        before = (*MAY_MOUNT, ON_SMALL_DISK, "sh", str(model_dir))
+        done = run_full(model_dir, fill=f"{TAKE}; atexit.register(lambda: {keep})", before=before)
+        reason, model_dir = "No space left on device", outside
+    assert done.returncode == 1, done.stderr
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith(f"{reason} while saving the checkpoint of step 7 in {tmp_path}"), line
+    assert "where 0 MiB are free" in line or reason == "File too large"
+    assert not list(model_dir.glob("*_temp")) and not list(model_dir.glob("model.ckpt-7*"))
+    assert choosing.choose(model_dir) == choosing.Choice(0, "")
+
+
+def test_saver_that_meets_a_limit_says_so_and_keeps_what_is_there(tmp_path):
+    done = run_full(tmp_path, fill=LIMIT)
     assert done.returncode == 1
     line = done.stderr.splitlines()[-1]
     assert line.startswith(f"File too large while saving the checkpoint of step 7 in {tmp_path}")

@@ -65,6 +65,32 @@ def test_record_of_something_else_is_refused_with_its_name(tmp_path, text):
         going_on.prepare(str(tmp_path), FIRST)
 
 
+@pytest.mark.parametrize(
+    ("version", "fingerprints"),
+    [
+        (1, ["\x1b[31mred\nfoo"]),
+        (1, [1, {"a": 2}]),
+        (1, []),
+        (1, "a" * 64),
+        (1, ["a" * 64] * 3),
+        (True, ["a" * 64]),
+    ],
+)
+def test_record_that_holds_other_words_is_refused_without_repeating_them(
+    tmp_path, version, fingerprints
+):
+    tiny_checkpoints.save(tmp_path, [10])
+    record = {
+        "format": "code_t5_model_vocabulary",
+        "version": version,
+        "fingerprints": fingerprints,
+    }
+    (tmp_path / "vocabulary.json").write_text(json.dumps(record))
+    with pytest.raises(errors.ArtifactError, match="vocabulary.json is not the record") as caught:
+        going_on.prepare(str(tmp_path), FIRST)
+    assert "red" not in str(caught.value)
+
+
 def test_fingerprint_of_a_data_sets_vocabulary_is_taken(small_data_dir):
     dataset = prepared.list_datasets(str(small_data_dir))[0]
     vocabulary = vocabularies.open_vocabulary(str(dataset.vocabulary_dir))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 
 import pytest
@@ -42,7 +43,9 @@ def test_each_prompt_gets_its_candidates_in_order(tmp_path):
     }
     assert found[1]["id"] == 7
     assert found[2]["candidates"][0]["text"] == "D"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.jsonl", "prompts.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *(".out.jsonl.lock", "out.jsonl", "prompts.jsonl")
+    ]
 
 
 def test_interrupted_run_goes_on_as_if_it_had_not_stopped(tmp_path):
@@ -77,9 +80,10 @@ def test_rest_of_another_run_is_refused(tmp_path):
     ("rows", "message"),
     [
         ([], "holds no prompt"),
-        ([5], "line 1 is a int"),
+        ([5], "line 1 is of type int"),
         ([{"text": "a"}], "no field 'prompt'"),
-        ([{"prompt": "a", "suffix": 1}], "a int in field 'suffix'"),
+        ([{"prompt": "a", "suffix": 1}], "a field 'suffix' of type int"),
+        (["a", "b\ud800"], "line 2 has half a character .* field 'prompt'"),
     ],
 )
 def test_other_rows_are_refused(tmp_path, rows, message):
@@ -93,3 +97,27 @@ def test_damaged_record_is_refused(tmp_path):
     (tmp_path / ".out.jsonl.part").write_bytes(b"not json\n")
     with pytest.raises(errors.ArtifactError, match="line 1 is not a record"):
         _complete(tmp_path, stand_in.StandInCompleter())
+
+
+def test_lock_holds_for_who_waited_for_an_earlier_run(tmp_path):
+    _write(tmp_path, "a")
+    _complete(tmp_path, stand_in.StandInCompleter())
+    # A process that opened the lock while that run was going on, and gets it now.
+    with open(tmp_path / ".out.jsonl.lock", "rb") as waiting:
+        fcntl.flock(waiting, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        completer = stand_in.StandInCompleter()
+        with pytest.raises(errors.BusyError, match="completes prompts there"):
+            _complete(tmp_path, completer)
+    assert completer.asked == []
+
+
+def test_output_that_cannot_be_written_is_refused(tmp_path):
+    _write(tmp_path, "a")
+    prompts_path = tmp_path / "prompts.jsonl"
+    (tmp_path / "link").symlink_to(prompts_path)
+    for output, message in ((tmp_path / "link", "the prompt file"), (tmp_path, "is no file")):
+        with pytest.raises(errors.InputError, match=message):
+            batches.check_output(output, prompts_path=prompts_path)
+    (tmp_path / "old.jsonl").write_text("")
+    for name in ("old.jsonl", "new.jsonl"):
+        batches.check_output(tmp_path / name, prompts_path=prompts_path)

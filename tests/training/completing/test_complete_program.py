@@ -10,13 +10,13 @@ import sys
 import types
 
 import pytest
-from absl.testing import flagsaver
+from absl import flags
 from training.completing import stand_in_completer as stand_in
 
 from code_t5 import errors
 from code_t5.training.completing import complete_flags
 from code_t5.training.completing.shown import shown_lines
-from code_t5.training.decoding_options import Candidate
+from code_t5.training.decoding_options import Candidate, DecodingOptions
 from code_t5.training.prompts import Gap
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -29,15 +29,14 @@ def code(tmp_path):
     return path
 
 
-def _run(monkeypatch, places, *, objective="prefix_lm", **flags):
-    from absl import flags as absl_flags
-
-    if not absl_flags.FLAGS.is_parsed():
-        absl_flags.FLAGS(["complete"])
+def _run(monkeypatch, places, *arguments, objective="prefix_lm"):
     completer = stand_in.StandInCompleter(objective)
-    monkeypatch.setattr(complete_flags, "_completer", lambda: completer)
-    with flagsaver.flagsaver(**flags):
-        return list(complete_flags.run(places)), completer
+    monkeypatch.setattr(complete_flags, "_completer", lambda values: completer)
+    # Flags of its own: other programs' may be in this process.
+    values = flags.FlagValues()
+    complete_flags.define(values)
+    values(["complete", *arguments])
+    return list(complete_flags.run(places, values=values)), completer
 
 
 def test_cursor_is_completed_from_what_stands_before_it(monkeypatch, code):
@@ -54,7 +53,7 @@ def test_infilling_model_reads_what_stands_behind_it_too(monkeypatch, code):
 def test_standard_input_is_read_and_json_written(monkeypatch):
     stdin = types.SimpleNamespace(buffer=io.BytesIO(b"a\r\nb"))
     monkeypatch.setattr(complete_flags.sys, "stdin", stdin)
-    lines, completer = _run(monkeypatch, [], json=True)
+    lines, completer = _run(monkeypatch, [], "--json")
     assert completer.asked == ["a\nb"]
     assert json.loads(lines[0]) == [
         {"text": "A\nB", "score": -0.5, "num_tokens": 2, "is_finished": True}
@@ -64,15 +63,60 @@ def test_standard_input_is_read_and_json_written(monkeypatch):
 def test_file_of_prompts_goes_to_the_output(monkeypatch, tmp_path):
     (tmp_path / "prompts.jsonl").write_text('"a"\n"b"\n')
     output = tmp_path / "out.jsonl"
-    flags = {"prompts": str(tmp_path / "prompts.jsonl"), "output": str(output)}
-    lines, _ = _run(monkeypatch, [], **flags)
+    arguments = [f"--prompts={tmp_path}/prompts.jsonl", f"--output={output}"]
+    lines, _ = _run(monkeypatch, [], *arguments)
     assert lines == [f"2 prompts completed: {output}"]
     assert len(output.read_text().splitlines()) == 2
     with pytest.raises(errors.InputError, match="--prompts was given with a cursor"):
-        _run(monkeypatch, ["a.py:1:1"], **flags)
+        _run(monkeypatch, ["a.py:1:1"], *arguments)
+    with pytest.raises(errors.InputError, match="--output was given without --prompts"):
+        _run(monkeypatch, ["a.py:1:1"], arguments[1])
+    with pytest.raises(errors.InputError, match="is the prompt file"):
+        _run(monkeypatch, [], arguments[0], f"--output={tmp_path}/prompts.jsonl")
+
+
+def test_import_alone_defines_no_flags():
+    # Another program's, in the same process, have the same names.
+    assert complete_flags.__name__ not in flags.FLAGS.flags_by_module_dict()
+
+
+def test_options_are_those_of_the_flags():
+    values = flags.FlagValues()
+    complete_flags.define(values)
+    values(
+        [
+            *("complete", "--max_tokens=5", "--num_candidates=3", "--temperature=0.5", "--top_k=7"),
+            *("--top_p=0.9", "--lines=one", "--seed=4"),
+        ]
+    )
+    assert complete_flags._options(values) == DecodingOptions(
+        *(5, 3, 1, 0.5, 7, 0.9, True, 4),
+    )
+
+
+def test_step_of_an_export_is_refused(tmp_path):
+    values = flags.FlagValues()
+    complete_flags.define(values)
+    values(["complete", f"--model_dir={tmp_path}", "--step=3"])
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(errors.InputError, match="--step was given with the export"):
+        complete_flags._completer(values)
+
+
+def test_help_lists_the_flags():
+    found = subprocess.run(
+        [sys.executable, "scripts/complete.py", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    for name in ("num_beams", "model_dir", "step", "prompts", "lines"):
+        assert f"  --{name}:" in found.stdout
 
 
 def test_candidates_are_shown_without_what_a_terminal_obeys():
+    assert next(shown_lines([Candidate("x", -1.0, 1, True)])).endswith(", 1 token")
     text = "\x1b[31m\tred\x07\n"
     assert list(shown_lines([Candidate(text, -1.0, 5, False)])) == [
         "[1] score -1.000 (37 %), 5 tokens, cut off",
@@ -87,6 +131,7 @@ def test_errors_are_one_line_and_quick(code):
         ((f"{code}:1:1",), "no --model_dir was given"),
         (("a", "b"), "found 2 places"),
         (("--temperature", "0.5", "--num_beams", "3"), "a beam or drawing"),
+        (("--max_tokens", "0"), "give --max_tokens another value"),
         ((f"{code}:1:1", "--model-dir", str(code.parent)), "train"),
     ):
         found = subprocess.run(

@@ -85,7 +85,8 @@ def test_beam_finds_the_best_of_all_texts(completer):
 def test_drawing_follows_its_seed_and_its_limits(completer):
     options = DecodingOptions(max_new_tokens=8, num_candidates=4, temperature=1.0, seed=3)
     found = completer.complete(["import "], options=options)[0]
-    assert found == completer.complete(["import "], options=options)[0]
+    again = completer.complete(["import "], options=options)[0]
+    assert [one.text for one in again] == [one.text for one in found]
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     other = completer.complete(["import "], options=dataclasses.replace(options, seed=4))[0]
     assert [one.text for one in other] != [one.text for one in found]
@@ -169,7 +170,9 @@ def test_many_prompts_go_in_batches(completer, monkeypatch):
 def test_gap_of_a_model_that_reads_prefixes_is_its_prefix(completer):
     options = DecodingOptions(max_new_tokens=4)
     gap, prefix = completer.complete([Gap("a = ", "\nb"), "a = "], options=options)
-    assert gap == prefix
+    assert [one.text for one in gap] == [one.text for one in prefix]
+    # Rows of one batch may differ in their last bits.
+    assert gap[0].score == pytest.approx(prefix[0].score, abs=1e-3)
 
 
 _WITHOUT_TENSORFLOW = """
@@ -194,15 +197,13 @@ def test_second_start_needs_no_tensorflow(exported_small, trained_small):
 
 
 @pytest.mark.slow
-def test_greedy_text_is_what_the_trainer_decodes(completer, trained_small, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    model_dir = completer.export.directory.parents[1]
+@pytest.mark.usefixtures("trainer_at_root")
+def test_greedy_text_is_what_the_trainer_decodes(completer, small_model):
     wanted = completion.complete(
         PROMPTS,
-        model_dir=model_dir,
-        mixture_or_task_name=trained_small.task,
-        data_dir=trained_small.data_dir,
+        model_dir=small_model.model_dir,
+        mixture_or_task_name=small_model.task,
+        data_dir=small_model.data_dir,
         max_tokens=24,
     )
     found = completer.complete(PROMPTS, options=DecodingOptions(max_new_tokens=24))

@@ -83,3 +83,32 @@ def test_libraries_of_the_machine_will_do_if_their_cudnn_is_of_the_right_version
     monkeypatch.setattr(cuda_loading, "cudnn_version", lambda: (8, 4))
     (problem,) = cuda_loading.whats_missing()
     assert problem.startswith("cuDNN is 8.4; wanted 8.6 or a later 8; run: pip install")
+
+
+@pytest.mark.parametrize(
+    "mapped, is_wrong",
+    [
+        ([], True),
+        (["{folder}/nvidia/cublas/lib/libcublas.so.11"], True),
+        # That of a toolkit of the machine's, which was taken in its place.
+        (["/usr/local/cuda/lib64/libcublas.so.11.11.3.6", "/usr/lib/libc.so.6"], False),
+    ],
+)
+def test_wrong_version_counts_unless_another_library_was_taken(
+    tmp_path, monkeypatch, mapped, is_wrong
+):
+    stand_in_cuda.install(tmp_path, versions={"nvidia-cublas-cu11": "11.10.3.66"})
+    paths = {path.format(folder=tmp_path) for path in mapped}
+    monkeypatch.setattr(cuda_loading, "mapped_paths", lambda: paths)
+    found = cuda_loading.wrong_versions({"CODE_T5_CUDA_DIR": str(tmp_path)})
+    wanted = ["nvidia-cublas-cu11 is 11.10.3.66; wanted 11.11.3.6, which TensorFlow 2.12 was made"]
+    assert [problem.partition(" with; run")[0] for problem in found] == wanted * is_wrong
+
+
+def test_old_cudnn_of_the_machine_is_of_the_wrong_version(monkeypatch):
+    monkeypatch.setattr(cuda_libraries, "search_folders", lambda environ: [])
+    monkeypatch.setattr(cuda_loading, "cudnn_version", lambda: (8, 4))
+    (problem,) = cuda_loading.wrong_versions()
+    assert problem.startswith("cuDNN is 8.4; wanted 8.6")
+    monkeypatch.setattr(cuda_loading, "cudnn_version", lambda: (8, 9))
+    assert cuda_loading.wrong_versions() == []

@@ -155,9 +155,39 @@ def test_wrong_version_in_an_extra_that_is_there_is_a_problem(tmp_path):
     assert finding.mend == "pip install 'starlette>=0.40'"
 
 
-def test_project_that_is_not_installed_is_said_to_be(tmp_path):
-    (finding,) = distributions.examine(distributions.read_installed([str(tmp_path)]))
+def test_project_that_nobody_knows_is_a_problem(tmp_path):
+    installed = distributions.read_installed([str(tmp_path)])
+    (finding,) = distributions.examine(installed, setup_file=tmp_path / "setup.py")
     assert (finding.name, finding.state) == ("code_t5", PROBLEM)
+    assert finding.mend.endswith("pip install -e '.[train]'")
+
+
+def test_project_that_is_not_installed_needs_what_its_setup_file_says(tmp_path):
+    setup_file = tmp_path / "setup.py"
+    setup_file.write_text(
+        'TRAIN = ["torch==2.0.0", "keras>2; python_version < \'3\'"]\n'
+        'setup(name="code_t5", version="7", install_requires=["numpy>1"],\n'
+        '      extras_require={"train": TRAIN, "serve": ["starlette>=1"]})\n'
+    )
+    examine(tmp_path, without=["code_t5", "numpy"])
+    installed = distributions.read_installed([str(tmp_path)])
+    found = distributions.examine(installed, setup_file=setup_file)
+    assert (found[0].name, found[0].state) == ("code_t5", NOTE)
+    assert found[0].found.startswith("is not installed and runs from its checkout")
+    # The other Python's keras is not asked for.
+    assert {name: one.found for name, one in problems(found).items()} == {
+        "numpy": "is missing; code-t5 7 wants it",
+        "torch": "2.1.2; code-t5 7 wants ==2.0.0 (the next wants a newer typing-extensions than "
+        "TensorFlow)",
+        "starlette": "0.46.2; code-t5 7 wants >=1",
+    }
+
+
+def test_this_checkout_is_known_whether_it_is_installed_or_not(tmp_path):
+    found = distributions.examine(distributions.read_installed([str(tmp_path)]))
+    names = {one.name for one in found if one.state == PROBLEM}
+    assert {"tensorflow", "t5", "seqio", "mesh-tensorflow", "numpy"} <= names
+    assert found[0].name == "code_t5"
 
 
 def test_this_environment_is_read_without_importing_what_is_in_it():

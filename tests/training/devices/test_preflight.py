@@ -48,11 +48,12 @@ def trainer(monkeypatch):
         gin.clear_config()
 
 
-def set_machine(monkeypatch, driver, *, seen, missing=()):
+def set_machine(monkeypatch, driver, *, seen, missing=(), wrong=()):
     """Gives the machine a driver, TensorFlow some GPUs, and takes CUDA libraries away."""
     monkeypatch.setattr(gpus, "read_driver", lambda: driver)
     monkeypatch.setattr(preflight, "num_tensorflow_gpus", lambda: seen)
     monkeypatch.setattr(cuda_loading, "whats_missing", lambda: list(missing))
+    monkeypatch.setattr(cuda_loading, "wrong_versions", lambda: list(wrong))
 
 
 def check(*gin_files, trainer=None, params=()):
@@ -139,8 +140,16 @@ def test_missing_library_is_why_a_gpu_is_not_seen(monkeypatch):
     assert problem in refusal(MAIN, "meshes/gpu_2.gin")
 
 
-def test_library_of_the_wrong_version_is_a_warning_where_gpus_are_seen(monkeypatch, caplog):
+def test_library_of_the_wrong_version_is_an_error_where_gpus_are_seen(monkeypatch):
     problem = "nvidia-cudnn-cu11 is 8.5; wanted 8.6; run: pip install it"
+    set_machine(monkeypatch, TWO_GPUS, seen=2, wrong=[problem])
+    assert refusal(MAIN, "meshes/gpu_2.gin") == f"error: {problem}"
+    # A run on the CPU loads none of them.
+    assert check(MAIN, "meshes/cpu_1.gin") is None
+
+
+def test_library_that_is_missing_is_a_warning_where_gpus_are_seen(monkeypatch, caplog):
+    problem = "libcupti.so.11.8 is missing; wanted it; run: pip install it"
     set_machine(monkeypatch, TWO_GPUS, seen=2, missing=[problem])
     assert check(MAIN, "meshes/gpu_2.gin") is None
     assert problem in caplog.text
@@ -275,6 +284,7 @@ def test_errors_elsewhere_stay_errors(monkeypatch):
         preflight._refuse(["a GPU is missing"])
 
 
+@pytest.mark.slow
 def test_trainer_ends_in_one_line_before_it_reads_data_or_writes_checkpoints(tmp_path):
     command = [
         *(sys.executable, "-m", "t5.models.mesh_transformer_main", "--module_import=code_t5"),

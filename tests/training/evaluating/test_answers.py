@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from code_t5 import errors
 from code_t5.training.evaluating import answers
 from code_t5.training.evaluating.cursors import Cursor
 
@@ -34,7 +35,7 @@ def test_an_interrupted_evaluation_asks_only_for_what_is_missing(tmp_path):
     second = _Model()
     assert _answer(second, path) == [cursor.prompt.upper() for cursor in _CURSORS]
     assert sum(map(len, first.asked)) == 512 and sum(map(len, second.asked)) == 88
-    assert len(path.read_bytes().splitlines()) == 600
+    assert len(path.read_bytes().splitlines()) == 2 + 1
 
 
 def test_a_model_is_not_even_loaded_where_nothing_is_missing(tmp_path):
@@ -47,9 +48,32 @@ def test_a_model_is_not_even_loaded_where_nothing_is_missing(tmp_path):
     assert answers.answer_cursors(_CURSORS, load_fn=fail, path=path, name="x") == wanted
 
 
-@pytest.mark.parametrize("end", [b'{"key": "0001", "te', b"[1]\n", b'{"key": 1}\n', b"\xff\n"])
-def test_what_a_killed_writer_left_is_not_taken_for_an_answer(tmp_path, end):
+def _interrupt(**_):
+    raise KeyboardInterrupt
+
+
+def test_what_was_answered_survives_every_interruption(tmp_path, monkeypatch):
     path = tmp_path / "answers.jsonl"
-    path.write_bytes(b'{"key": "0000", "text": "a\\n\\u00e9"}\n' + end)
-    assert answers.read_answers(path) == {"0000": "a\né"}
-    assert _answer(_Model(), path)[:2] == ["a\né", "PROMPT 1"]
+    with pytest.raises(KeyboardInterrupt):
+        _answer(_Model(lives=1), path)
+    kept = path.read_bytes()
+    # The next one dies as soon as it can, and the one after that within a line.
+    with monkeypatch.context() as patch:
+        patch.setattr(answers.progress, "progress_bar", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            _answer(_Model(), path)
+    assert path.read_bytes() == kept
+    path.write_bytes(kept + b'{"answers": {"00')
+    last = _Model()
+    assert _answer(last, path)[:300] == [cursor.prompt.upper() for cursor in _CURSORS[:300]]
+    assert sum(map(len, last.asked)) == 600 - 256
+    assert path.read_bytes().startswith(kept)
+
+
+@pytest.mark.parametrize("line", [b"[1]\n", b'{"key": 1}\n', b'{"answers": {"0": 1}}\n', b"\xff\n"])
+def test_a_file_of_something_else_is_one_line_and_stays(tmp_path, line):
+    path = tmp_path / "answers.jsonl"
+    path.write_bytes(line)
+    with pytest.raises(errors.ArtifactError, match="line 1 .*; remove the file") as found:
+        _answer(_Model(), path)
+    assert "\n" not in str(found.value) and path.read_bytes() == line

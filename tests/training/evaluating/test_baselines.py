@@ -24,9 +24,9 @@ def _folder(dataset):
 
 
 def test_what_was_counted_is_kept_and_answers_alike(dataset, monkeypatch):
-    first = baselines.open_baselines(dataset, baselines.BaselineConfig(max_order=3))
+    first = baselines.open_baselines(dataset, config=baselines.BaselineConfig(max_order=3))
     monkeypatch.setattr(baselines, "_build", None)
-    second = baselines.open_baselines(dataset, baselines.BaselineConfig(max_order=3))
+    second = baselines.open_baselines(dataset, config=baselines.BaselineConfig(max_order=3))
     files = list(cursors.read_files(dataset, "train"))
     prompts = [file.text[:60] for file in files[:9]]
     for name in (baselines.NGRAM, baselines.NEXT_LINE):
@@ -34,25 +34,27 @@ def test_what_was_counted_is_kept_and_answers_alike(dataset, monkeypatch):
         assert any(found)
         assert found == [second.complete(name, prompt) for prompt in prompts]
     assert first.about == second.about
-    assert first.about["num_files"] == len(files) == first.about["num_files_in_split"]
+    assert first.about["ngram"]["num_files"] == len(files)
+    assert first.about["ngram"]["num_files_in_split"] == len(files)
 
 
 def test_other_settings_are_counted_anew(dataset):
-    every = baselines.open_baselines(dataset, baselines.BaselineConfig(max_order=2))
-    some = baselines.open_baselines(dataset, baselines.BaselineConfig(2, max_bytes=3000))
-    assert 0 < some.about["num_bytes"] <= 3000 < every.about["num_bytes"]
-    assert some.about["fingerprint"] != every.about["fingerprint"]
+    every = baselines.open_baselines(dataset, config=baselines.BaselineConfig(max_order=2))
+    some = baselines.open_baselines(dataset, config=baselines.BaselineConfig(2, max_bytes=3000))
+    about, of_every = some.about["next_line"], every.about["next_line"]
+    assert 0 < about["num_bytes"] <= 3000 < of_every["num_bytes"]
+    assert about["fingerprint"] != of_every["fingerprint"]
 
 
 def test_damage_is_one_line(dataset):
     config = baselines.BaselineConfig(max_order=2)
-    baselines.open_baselines(dataset, config)
+    baselines.open_baselines(dataset, config=config)
     path = _folder(dataset) / "order_2_counts.npy"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data))
     with pytest.raises(errors.ArtifactError, match="order_2_counts.npy has SHA-256") as found:
-        baselines.open_baselines(dataset, config)
+        baselines.open_baselines(dataset, config=config)
     assert "\n" not in str(found.value)
 
 

@@ -6,9 +6,12 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 import types
 
 import pytest
+from absl import flags
 
 from code_t5 import command_line, errors
 from code_t5.data import line_metrics
@@ -16,18 +19,9 @@ from code_t5.storage import manifest
 from code_t5.training import event_files, launch
 from code_t5.training.checkpoints import reading
 from code_t5.training.completing import completer
-from code_t5.training.evaluating import losses, measuring, results
+from code_t5.training.evaluating import evaluate_flags, losses, measuring, results
 
 _ROOT = pathlib.Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture
-def model(trained_small, tmp_path):
-    """A model directory and a data directory of one's own."""
-    model_dir, data_dir = tmp_path / "model", tmp_path / "data"
-    shutil.copytree(trained_small.model_dir, model_dir)
-    shutil.copytree(trained_small.data_dir, data_dir)
-    return trained_small._replace(model_dir=model_dir, data_dir=data_dir)
 
 
 def _config(model, **settings):
@@ -136,17 +130,90 @@ def test_damaged_results_are_refused(tmp_path):
             results.read_results(tmp_path)
 
 
-def test_the_program_prints_the_table(model, fakes, import_program, monkeypatch, capsys):
-    program = import_program("scripts.evaluate")
-    words = ["evaluate.py", f"--model-dir={model.model_dir}", f"--data_dir={model.data_dir}"]
-    monkeypatch.setattr("sys.argv", [*words, "--num_cursors=20", "--checkpoints=10,20"])
-    with pytest.raises(SystemExit) as ended:
-        command_line.run(program.main)
-    assert not ended.value.code
-    printed = capsys.readouterr().out
-    assert printed.startswith(
-        "small_prefix_lm on validation of small\nloss at step 10: 11.000 nats"
+def test_checkpoints_of_earlier_runs_stay_among_the_results(model, fakes):
+    both = measuring.evaluate(_config(model, checkpoints="10,20", with_baselines=False))
+    again = measuring.evaluate(_config(model, checkpoints="20", with_baselines=False))
+    assert [entry["step"] for entry in again["checkpoints"]] == [10, 20]
+    assert again == both
+    # Other settings have other results, and a folder of their own.
+    few = measuring.evaluate(_config(model, num_cursors=5, with_baselines=False))
+    assert [entry["step"] for entry in few["checkpoints"]] == [20]
+    folder = model.model_dir / "evaluation" / "small_prefix_lm-validation-baselines_0"
+    assert results.read_results(folder) == both
+    assert (folder.with_name("small_prefix_lm-validation-cursors_5-baselines_0")).is_dir()
+
+
+def test_earlier_results_of_other_data_are_left_behind(model, fakes):
+    found = measuring.evaluate(_config(model, checkpoints="10", with_baselines=False))
+    folder = measuring.results_folder(_config(model, with_baselines=False), "small_prefix_lm")
+    other = {**found, "dataset": {**found["dataset"], "fingerprint": "of another"}}
+    assert results.with_earlier(other, folder) == other
+    (folder / results.FILE_NAME).write_text("{")
+    assert results.with_earlier(found, folder) == found
+
+
+def test_results_say_what_model_was_measured_and_with_what(model, fakes):
+    found = measuring.evaluate(_config(model, max_new_tokens=5, num_cursors=20))
+    assert found["model"]["trained_on"] == "small_prefix_lm"
+    assert found["model"]["sequence_length"] == {"inputs": 64, "targets": 32}
+    assert (found["model"]["d_model"], found["model"]["num_layers"]) == (32, 2)
+    assert {"code_t5", "editdistance", "torch"} <= set(found["libraries"])
+    assert (found["cursors"]["most"], found["cursors"]["max_new_tokens"]) == (20, 5)
+    assert found["max_examples"] == 2048
+    about = {name: entry["about"] for name, entry in found["baselines"].items()}
+    assert "Kneser-Ney" in about["ngram"]["method"] and about["ngram"]["max_order"] == 6
+    assert not {"max_order", "decoding", "smoothing"} & set(about["next_line"])
+    assert about["ngram"]["dataset"] == about["next_line"]["dataset"] == "small"
+
+
+def test_baselines_write_no_more_tokens_than_the_model(model, fakes, monkeypatch):
+    asked = []
+    opened = measuring.baselines.open_baselines
+    monkeypatch.setattr(
+        measuring.baselines,
+        "open_baselines",
+        lambda *words, **settings: asked.append(settings) or opened(*words, **settings),
     )
+    short = measuring.evaluate(_config(model, max_new_tokens=1))
+    long = measuring.evaluate(_config(model))
+    assert [settings["max_new_tokens"] for settings in asked] == [1, 64]
+    for name in ("ngram", "next_line"):
+        first, second = (found["baselines"][name]["lines"]["all"] for found in (short, long))
+        shares = [part["micro"]["edit_similarity"]["mean"] for part in (first, second)]
+        assert shares[0] < shares[1], name
+
+
+def test_flags_say_what_is_measured(tmp_path):
+    values = flags.FlagValues()
+    evaluate_flags.define(values)
+    words = ["evaluate.py", f"--model-dir={tmp_path}", "--split=test", "--nobaselines"]
+    more = ["--num-cursors=7", "--num_examples=9", "--ngram_order=3", "--max_tokens=5"]
+    values(command_line.join_arguments([*words, *more], values=values))
+    found = evaluate_flags.read(values)
+    assert found == measuring.EvaluationConfig(
+        tmp_path,
+        split="test",
+        num_cursors=7,
+        max_examples=9,
+        with_baselines=False,
+        counted=measuring.baselines.BaselineConfig(max_order=3),
+        max_new_tokens=5,
+    )
+
+
+def test_the_program_lists_its_flags_and_takes_no_other_words(tmp_path):
+    program = [sys.executable, str(_ROOT / "scripts" / "evaluate.py")]
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
+
+    def run(*words):
+        return subprocess.run(
+            [*program, *words], env=environment, capture_output=True, text=True, check=False
+        )
+
+    assert "--num_cursors: " in run("--help").stdout
+    found = run(f"--model_dir={tmp_path}", "here")
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr.startswith("error: found 'here' after the flags; wanted flags alone")
 
 
 @pytest.mark.slow

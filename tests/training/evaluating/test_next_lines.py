@@ -51,3 +51,19 @@ def test_counts_are_those_of_the_files():
 
 def test_no_files_give_nothing():
     assert next_lines.NextLines(next_lines.count_lines([])).complete("a\nb") == ""
+
+
+def test_a_line_is_cut_behind_so_many_tokens():
+    class Model:
+        """A token for each character."""
+
+        def encode(self, text):
+            return [ord(character) for character in text]
+
+        def decode(self, token_ids):
+            return "".join(map(chr, token_ids))
+
+    seen = next_lines.count_lines(["return values\n"])
+    for max_new_tokens, wanted in ((3, "val"), (6, "values"), (60, "values")):
+        lines = next_lines.NextLines(seen, model=Model(), max_new_tokens=max_new_tokens)
+        assert lines.complete("return ") == wanted

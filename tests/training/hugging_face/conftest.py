@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from made_once import made_once, session_folder
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 _PROGRAM = pathlib.Path(__file__).with_name("mesh_models.py")
@@ -89,9 +90,21 @@ def real_rows(data_dir: pathlib.Path) -> dict[str, np.ndarray]:
 @pytest.fixture(scope="session")
 def mesh_models(trained_small, tmp_path_factory):
     """The trained model, and one of each of `VARIANTS` with weights by chance."""
-    folder = tmp_path_factory.mktemp("mesh_models")
-    rows = real_rows(trained_small.data_dir)
-    np.savez(folder / "rows.npz", **rows)
+    folder = made_once(
+        session_folder(tmp_path_factory),
+        "mesh_models",
+        lambda folder: _make_models(folder, trained_small=trained_small),
+    )
+    rows = dict(np.load(folder / "rows.npz"))
+    steps = {"trained": 20, **dict.fromkeys(VARIANTS, 0)}
+    return {
+        name: MeshModel(folder / name, step, rows, dict(np.load(folder / f"{name}.npz")))
+        for name, step in steps.items()
+    }
+
+
+def _make_models(folder, *, trained_small):
+    np.savez(folder / "rows.npz", **real_rows(trained_small.data_dir))
     trained_dir = folder / "trained"
     shutil.copytree(trained_small.model_dir, trained_dir)
     config = str(trained_dir / "operative_config.gin")
@@ -111,12 +124,6 @@ def mesh_models(trained_small, tmp_path_factory):
         timeout=280,
     )
     assert child.returncode == 0, child.stderr[-3000:]
-    return {
-        job["name"]: MeshModel(
-            folder / job["name"], job["step"], rows, dict(np.load(job["logits_path"]))
-        )
-        for job in jobs
-    }
 
 
 def _job(folder, name, *, gin_files, bindings, step):

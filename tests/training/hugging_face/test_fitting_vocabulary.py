@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pathlib
 import shutil
@@ -14,15 +15,20 @@ from code_t5.training.hugging_face import fitting_vocabulary, tokenizer_files
 _TASK = "small_prefix_lm"
 
 
-@pytest.fixture
-def model_dir(small_data_dir, tmp_path):
+@pytest.fixture(scope="module")
+def tokenizer_dir(small_data_dir, tmp_path_factory):
     """A directory with the tokenizer of the Task's vocabulary, as `save_pretrained` leaves it."""
-    folder = tmp_path / "model"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("tokenizer")
     tokenizer_files.copy_vocabulary(small_data_dir / "vocabularies" / "default", folder)
     tokenizer_files.write_tokenizer(folder, kind="sentencepiece", add_eos=True, max_tokens=64)
     shutil.rmtree(folder / "vocabulary")
     return folder
+
+
+@pytest.fixture
+def model_dir(tokenizer_dir, tmp_path):
+    """A copy of it of one's own."""
+    return pathlib.Path(shutil.copytree(tokenizer_dir, tmp_path / "model"))
 
 
 def _check(folder, data_dir, **changes):
@@ -80,13 +86,16 @@ def test_damaged_tokenizer_is_refused_in_one_line(model_dir, small_data_dir):
     assert "\n" not in str(caught.value)
 
 
-def test_code_of_a_tokenizer_is_not_run(model_dir, small_data_dir, tmp_path):
+def test_code_of_a_tokenizer_is_not_run(model_dir, small_data_dir, tmp_path, monkeypatch):
+    # transformers would ask, and somebody would have piped `yes` into the program.
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     config = json.loads((model_dir / "tokenizer_config.json").read_bytes())
     config["auto_map"] = {"AutoTokenizer": ["trap.Trap", "trap.Trap"]}
     config["tokenizer_class"] = "Trap"
     (model_dir / "tokenizer_config.json").write_text(json.dumps(config))
     (model_dir / "trap.py").write_text(f"import os\nos.mkdir({str(tmp_path / 'sprung')!r})\n")
-    with pytest.raises(errors.InputError, match="cannot be read"):
+    with pytest.raises(errors.InputError, match="no code of a model is run"):
         _check(model_dir, small_data_dir)
     assert not (tmp_path / "sprung").exists()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import platform
+import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +26,11 @@ def _limits(without_namespaces=False, **other):
     return fence.FenceLimits(
         **{"wall_seconds": 1.0, **other}, without_namespaces=without_namespaces
     )
+
+
+def _run(code, *, limits):
+    """Returns how a program ended behind the fence."""
+    return fence.run_together([fence.Part("program", {"code": code})], limits=limits)[0]
 
 
 @pytest.fixture(params=[False, True], ids=["namespace", "keeper"])
@@ -54,11 +61,56 @@ def _fenced_processes(folder):
 
 
 def test_program_runs_and_what_it_printed_is_kept(limits):
-    ended = fence.run_program("print(6 * 7)", limits=limits)
+    ended = _run("print(6 * 7)", limits=limits)
     assert (ended.reason, ended.status, ended.output) == (fence.EXITED, 0, b"42\n")
     wanted = "adopted by the keeper" if limits.without_namespaces else "namespace"
     assert ended.holds["processes"] == wanted
     assert ended.holds["files"] == f"Landlock {landlock.version()}"
+
+
+_LIMITS_SEEN = """
+import json, resource, sys
+kinds = [resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_CPU,
+         resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE,
+         resource.RLIMIT_SIGPENDING, resource.RLIMIT_RTPRIO]
+frame, told = sys._getframe(), []
+while frame:
+    told.append(repr(frame.f_locals.get('config')))
+    frame = frame.f_back
+print(json.dumps([[resource.getrlimit(kind) for kind in kinds], told, sys.argv]))
+"""
+
+
+def test_every_limit_holds_and_nothing_is_told_of_the_machine(limits):
+    rooms, told, words = json.loads(_run(_LIMITS_SEEN, limits=limits).output)
+    wanted = [1 << 30, 16 << 20, 64, 3, 0, 0, 0, 64, 0]
+    # What is lower outside stays so.
+    assert [soft == hard <= most for (soft, hard), most in zip(rooms, wanted)] == [True] * 9
+    assert rooms[4] == [0, 0]
+    assert set(told) <= {"None", "{}"}
+    assert words == [""]
+
+
+def test_process_that_crashes_keeps_its_own_status():
+    code = "import ctypes\nctypes.string_at(16)"
+    assert _run(code, limits=_limits()).status == 128 + signal.SIGSEGV
+    # Whoever waits may hear of the end before the end.
+    end, start = os.pipe()
+    code = "import os, time\nos.close({start})\ntime.sleep(0.2)\nos._exit(7)"
+    part = fence.Part("program", {"code": code.format(start=start)}, {"pipe": start})
+    ended = fence.run_together(
+        [part], limits=_limits(), is_done_fn=lambda: _is_closed(end), watched=[end]
+    )
+    os.close(end)
+    assert ended[0].status == 7
+
+
+def _is_closed(descriptor):
+    os.set_blocking(descriptor, False)
+    try:
+        return os.read(descriptor, 1) == b""
+    except BlockingIOError:
+        return False
 
 
 def test_nothing_outside_is_reached(limits, tmp_path):
@@ -77,7 +129,7 @@ def test_nothing_outside_is_reached(limits, tmp_path):
             clone=_CLONE[platform.machine()],
         )
         mode = (place / "victim").stat()
-        ended = fence.run_program(code, limits=_limits(limits.without_namespaces, wall_seconds=20))
+        ended = _run(code, limits=_limits(limits.without_namespaces, wall_seconds=20))
     got_through, environment, typed = hostile.read_tries(ended.output)
     assert got_through == []
     assert typed == ""
@@ -108,37 +160,34 @@ def test_tries_get_through_without_the_fence(tmp_path):
 
 
 def test_endless_loop_is_ended(limits):
-    started = time.monotonic()
-    ended = fence.run_program(hostile.ENDLESS, limits=limits)
-    assert ended.reason == fence.TIMED_OUT
-    assert time.monotonic() - started < 30
+    assert _run(hostile.ENDLESS, limits=limits).reason == fence.TIMED_OUT
 
 
 def test_fork_bomb_is_ended(limits):
-    assert fence.run_program(hostile.FORK_BOMB, limits=limits).reason == fence.TIMED_OUT
+    assert _run(hostile.FORK_BOMB, limits=limits).reason == fence.TIMED_OUT
 
 
 def test_memory_of_many_processes_is_counted_together(limits):
     limits = _limits(limits.without_namespaces, wall_seconds=20, memory_bytes=300 << 20)
-    ended = fence.run_program(hostile.MEMORY_OF_MANY, limits=limits)
+    ended = _run(hostile.MEMORY_OF_MANY, limits=limits)
     assert ended.reason == fence.TOO_MUCH_MEMORY
 
 
 def test_daemon_ends_with_the_program(limits, folder):
-    ended = fence.run_program(hostile.DAEMON.format(seconds=61), limits=limits)
+    ended = _run(hostile.DAEMON.format(seconds=61), limits=limits)
     assert ended.output == b"left\n"
     assert _fenced_processes(folder) == []
 
 
 def test_killing_its_parent_does_not_help(limits, folder):
-    ended = fence.run_program(hostile.KILLS_ITS_PARENT, limits=limits)
+    ended = _run(hostile.KILLS_ITS_PARENT, limits=limits)
     assert ended.output in (b"here\n", b"")
     assert ended.reason == fence.EXITED
     assert _fenced_processes(folder) == []
 
 
 def test_huge_output_is_ended_and_its_beginning_kept(limits):
-    ended = fence.run_program(hostile.HUGE_OUTPUT, limits=limits)
+    ended = _run(hostile.HUGE_OUTPUT, limits=limits)
     assert ended.reason == fence.TOO_MUCH_OUTPUT
     assert set(ended.output) == {ord("x")}
     assert len(ended.output) < 10_000
@@ -146,7 +195,7 @@ def test_huge_output_is_ended_and_its_beginning_kept(limits):
 
 def test_disk_is_not_filled(limits):
     limits = _limits(limits.without_namespaces, wall_seconds=20)
-    ended = fence.run_program(hostile.MANY_FILES, limits=limits)
+    ended = _run(hostile.MANY_FILES, limits=limits)
     if limits.without_namespaces:
         assert ended.reason == fence.TOO_MUCH_DISK
     else:
@@ -154,15 +203,16 @@ def test_disk_is_not_filled(limits):
 
 
 def test_folder_is_gone_afterwards(limits, folder):
-    fence.run_program(hostile.DEEP_FOLDERS, limits=limits)
-    fence.run_program("open('x', 'w').write('y')", limits=limits)
+    _run(hostile.DEEP_FOLDERS, limits=limits)
+    _run("open('x', 'w').write('y')", limits=limits)
     assert list(folder.iterdir()) == []
 
 
 def test_processes_end_with_whoever_started_them(folder):
     code = (
         "from code_t5.training.problems import fence\n"
-        "fence.run_program('while True: pass', limits=fence.FenceLimits(wall_seconds=50))\n"
+        "part = fence.Part('program', {'code': 'while True: pass'})\n"
+        "fence.run_together([part], limits=fence.FenceLimits(wall_seconds=50))\n"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "TMPDIR": str(folder)}
@@ -190,11 +240,12 @@ program = call_filter._FilterProgram(4, ctypes.cast(kept, ctypes.c_void_p))
 libc, zero = ctypes.CDLL(None), ctypes.c_ulong(0)
 libc.prctl(38, ctypes.c_ulong(1), zero, zero, zero)
 libc.prctl(22, ctypes.c_ulong(2), ctypes.byref(program), zero, zero)
+part = fence.Part("program", {"code": "print('ran')"})
 try:
-    print(fence.run_program("print('ran')", limits=fence.FenceLimits()))
+    print(fence.run_together([part], limits=fence.FenceLimits())[0])
 except fence.FenceError as error:
     print(error)
-print(fence.run_program("print('ran')", limits=fence.FenceLimits(allow_weaker=True)))
+print(fence.run_together([part], limits=fence.FenceLimits(allow_weaker=True))[0])
 """
 
 

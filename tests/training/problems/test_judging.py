@@ -167,7 +167,7 @@ def test_what_does_not_cross_is_not_judged():
     assert _judge(program, _asserts("assert thing() == thing()"))[0] == "unjudged"
     assert _judge(program, _asserts("assert thing()"))[0] == "unjudged"
     outcome, detail = _judge(program, _asserts("assert use(lambda: 1) == 1"))
-    assert (outcome, detail) == ("unjudged", "a function cannot be given to the solution")
+    assert (outcome, detail) == ("unjudged", "a function; it cannot be given to the solution")
 
 
 def test_expected_errors_are_python_s_own():
@@ -200,3 +200,102 @@ def test_prompt_that_ends_with_the_head_of_a_function_is_completed():
         None,
     )
     assert _judge(prompt + "    return text[0]\n", problem) == (judging.PASSED, "")
+
+
+def _check(*lines):
+    body = "".join(f"    {line}\n" for line in lines)
+    tests = (f"def check(candidate):\n{body}", "check(f)")
+    return Problem("3", "def f(x):\n", "f", ("def f(x):\n",), tests, None)
+
+
+_SORTS = _check("l = [3, 1, 2]", "candidate(l)", "assert l == [1, 2, 3]")
+_LEAVES = _check("l = [1, 2]", "assert candidate(l) == [2, 1]", "assert l == [1, 2]")
+_SAME = _check("l = [1, 2]", "assert candidate(l) is l")
+
+
+@pytest.mark.parametrize(
+    ("problem", "body", "wanted"),
+    [
+        (_SORTS, "x.sort()", "passed"),
+        (_SORTS, "return sorted(x)", "failed"),
+        (_LEAVES, "return x[::-1]", "passed"),
+        (_LEAVES, "x.reverse(); return x", "failed"),
+        (_SAME, "return x", "passed"),
+        (_SAME, "return list(x)", "failed"),
+    ],
+)
+def test_arguments_that_are_changed_in_place_come_back(problem, body, wanted):
+    assert _judge(f"def f(x):\n    {body}\n", problem)[0] == wanted
+
+
+_ANY_ERROR = _check("ok = False", "try:", "    candidate(-1) == 3", "except:", "    ok = True")
+_LOOP = _check("for a, b in zip(map(candidate, [1, 2]), [1, 4]):", "    assert a == b")
+_COUNTS = _check(
+    "out = candidate(3)",
+    "assert len(out) == 3",
+    "for a, b in zip(out, [1, 2, 3]):",
+    "    assert a == b",
+)
+_NUMPY = _check("import numpy", "assert numpy.allclose(candidate(3), [1.5, 2.5])")
+
+
+@pytest.mark.parametrize(
+    ("problem", "program", "wanted"),
+    [
+        (_ANY_ERROR, "import os\ndef f(x): os._exit(0)", "failed"),
+        (_ANY_ERROR, "def f(x): raise SystemExit", "failed"),
+        (_ANY_ERROR, "def f(x): return object()", "unjudged"),
+        (_ANY_ERROR, "def f(x): raise ValueError", "passed"),
+        (_LOOP, "def f(x): raise StopIteration", "error"),
+        (
+            _COUNTS,
+            "class O:\n  def __len__(self): return 3\n  def __iter__(self): return iter([])\n"
+            "def f(x): return O()",
+            "unjudged",
+        ),
+        (
+            _NUMPY,
+            "class O:\n  __array_interface__ = {'data': (16, False), 'shape': (2,),\n"
+            "    'typestr': '<f8', 'version': 3}\ndef f(x): return O()",
+            "unjudged",
+        ),
+    ],
+    ids=str,
+)
+def test_object_or_end_that_tests_swallow_decides(problem, program, wanted):
+    assert _judge(program, problem)[0] == wanted
+
+
+@pytest.mark.parametrize(
+    ("test", "program", "wanted"),
+    [
+        (
+            "assert candidate(3).x == 3",
+            "import collections\nP = collections.namedtuple('P', 'x')\ndef f(x): return P(x)",
+            "unjudged",
+        ),
+        (
+            "assert candidate(3)['a'] == 0",
+            "import collections\ndef f(x): return collections.defaultdict(int)",
+            "passed",
+        ),
+        (
+            "import asyncio; assert asyncio.run(candidate(3)) == 3",
+            "async def f(x): return x",
+            "unjudged",
+        ),
+        ("assert candidate(3) == 1, candidate(3)", "def f(x): return 10**5000", "failed"),
+        ("assert candidate(3) == (1, 2)", "def f(x): return (1, 3)", "failed"),
+        ("assert str(candidate(3)) == '3'", "class A: pass\ndef f(x): return A()", "unjudged"),
+    ],
+)
+def test_right_programs_are_not_called_wrong(test, program, wanted):
+    assert _judge(program, _check(test))[0] == wanted
+
+
+def test_error_of_the_program_s_own_class():
+    program = "class Mine(ValueError): pass\ndef f(x): raise Mine(x)"
+    assert _judge(program, _asserts("try:\n    f(1)\nexcept Mine:\n    pass"))[0] == "unjudged"
+    wider = "try:\n    f(1)\n    assert False\nexcept ValueError as e:\n    assert e.args == (1,)"
+    assert _judge(program, _asserts(wider)) == (judging.PASSED, "")
+    assert _judge(program, _asserts("f(1)")) == ("error", "Mine: 1")

@@ -51,3 +51,9 @@ def test_errors_are_one_line(tmp_path):
         assert (found.returncode, found.stderr.count("\n")) == (1, 1)
         assert message in found.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_help_names_the_flags():
+    found = _run("--help")
+    for name in ("--problems", "--samples", "--step", "--num_samples", "--k"):
+        assert f"\n  {name}" in found.stdout

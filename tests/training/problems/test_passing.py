@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import types
 
 import pytest
@@ -108,6 +109,26 @@ def test_what_does_not_fit_is_said_before_anything_runs(config, change, message,
     monkeypatch.setattr(passing.judging, "judge_program", None)
     with pytest.raises(errors.InputError, match=message):
         passing.measure(dataclasses.replace(config, **change))
+
+
+def test_what_is_not_judged_bounds_the_rate(config):
+    small.write_rows(
+        config.samples_path,
+        *small.samples_of("Small/0", "    return object()\n", "    return 4\n"),
+        *small.samples_of("Small/1", "    return items[0]\n", "    return 0\n"),
+    )
+    lines = passing.measure(dataclasses.replace(config, ks=(1,)))
+    results = _results(config)
+    assert results["outcomes"] == {"failed": 2, "passed": 1, "unjudged": 1}
+    assert [(one["estimate"], one["at_most"]) for one in results["pass_at_k"]] == [(0.25, 0.5)]
+    assert lines[2] == "  at most    50.00 %  if all unjudged were right"
+
+
+def test_pipe_in_place_of_a_file_is_refused(config, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("samples_path", "problems_path"):
+        with pytest.raises(errors.InputError, match="cannot read .*pipe"):
+            passing.measure(dataclasses.replace(config, **{name: tmp_path / "pipe"}))
 
 
 class _StandInCompleter:

@@ -48,7 +48,7 @@ def test_samples_are_completions_or_whole_programs(tmp_path, problems):
         (small.samples_of("Small/0", "x"), "no sample of 1 problems, 11 first"),
         (small.samples_of("other", "x"), "line 1 is a sample of other"),
         ([{"task_id": "Small/0"}], "no field 'completion'"),
-        ([{"task_id": "Small/0", "solution": None}], "a NoneType in field 'solution'"),
+        ([{"task_id": "Small/0", "solution": None}], "a field 'solution' of type NoneType"),
     ],
 )
 def test_samples_that_do_not_fit_are_refused(tmp_path, problems, rows, message):

@@ -24,6 +24,9 @@ PROMPTS = ["def read(path):\n    ", "import os\r\n\té", "class A", "x = [1, 2"]
         {"num_candidates": -1},
         {"max_new_tokens": 1 << 30},
         {"max_prompt_tokens": -5},
+        {"max_new_tokens": 100_000, "batch_size": 100_000},
+        {"max_prompt_tokens": 100_000, "batch_size": 100_000},
+        {"num_candidates": 100_000, "max_new_tokens": 1_000},
         {"temperature": -0.5},
         {"temperature": float("nan")},
         {"top_k": 5},
@@ -71,6 +74,12 @@ def test_step_without_a_checkpoint_is_refused(small_model):
         export.export_saved_model(small_model.model_dir, step=15)
 
 
+def test_data_set_is_looked_for_before_the_trainer_is_started(small_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(export.launch, "run_trainer", lambda *_, **__: pytest.fail("it ran"))
+    with pytest.raises(errors.NotBuiltError, match="small_prefix_lm.*--data_dir"):
+        export.export_saved_model(small_model.model_dir, data_dir=tmp_path / "gone")
+
+
 def test_what_is_no_export_is_not_replaced(small_model, monkeypatch):
     monkeypatch.setattr(export.launch, "run_trainer", lambda *_, **__: pytest.fail("it ran"))
     place = small_model.model_dir / "saved_model" / "code_t5" / "20"
@@ -99,10 +108,10 @@ def run_config(model, **settings):
     )
 
 
-@pytest.fixture(scope="module")
-def two_device_model(trained_small, trainer_at_root, tmp_path_factory):
+@pytest.fixture
+def two_device_model(trained_small, trainer_at_root, tmp_path):
     """The small model, trained on for 5 steps in two parts on two devices."""
-    folder = tmp_path_factory.mktemp("two") / "model"
+    folder = tmp_path / "model"
     shutil.copytree(trained_small.model_dir, folder)
     model = trained_small._replace(model_dir=folder)
     files = (str(folder / "operative_config.gin"), "meshes/cpu_2_model.gin")
@@ -112,7 +121,9 @@ def two_device_model(trained_small, trainer_at_root, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_greedy_export_is_what_the_trainer_decodes(small_export, trained_small, tmp_path):
+def test_greedy_export_is_what_the_trainer_decodes(
+    small_export, trained_small, trainer_at_root, tmp_path
+):
     model_dir = pathlib.Path(shutil.copytree(trained_small.model_dir, tmp_path / "model"))
     decoded = completion.complete(
         PROMPTS,
@@ -136,10 +147,10 @@ def test_model_of_two_devices_is_exported_with_a_beam(two_device_model, tmp_path
     version_dir = export.export_saved_model(
         two_device_model.model_dir,
         config=ExportConfig(num_candidates=4, max_new_tokens=8),
-        output_dir=tmp_path,
+        output_dir=tmp_path / "exports",
         data_dir=two_device_model.data_dir,
     )
-    assert version_dir == tmp_path / "code_t5" / "25"
+    assert version_dir == tmp_path / "exports" / "code_t5" / "25"
     peer_dir = opening.export_in_child(
         two_device_model.model_dir, data_dir=two_device_model.data_dir
     )

@@ -30,6 +30,7 @@ INFO = exported.ModelInfo(
     vocabulary_fingerprint="0" * 64,
     checkpoint="model.ckpt-20",
 )
+_SHA256_OF_1234 = "03ac674216f3e15c761ee1a5e255f067953623c8b388b4459e13f978d7c846f4"
 
 
 @pytest.fixture
@@ -61,10 +62,13 @@ def test_manifest_has_its_golden_bytes(version_dir):
         "format_name": "code_t5_saved_model",
         "format_version": 1,
         "model": dataclasses.asdict(INFO),
-        "size_bytes": {
-            "saved_model.pb": 4,
-            "variables/variables.data-00000-of-00001": 7,
-            "variables/variables.index": 4,
+        "files": {
+            "saved_model.pb": {"size_bytes": 4, "sha256": _SHA256_OF_1234},
+            "variables/variables.data-00000-of-00001": {
+                "size_bytes": 7,
+                "sha256": "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c",
+            },
+            "variables/variables.index": {"size_bytes": 4, "sha256": _SHA256_OF_1234},
         },
     }
 
@@ -90,13 +94,34 @@ def test_changed_manifest_is_refused(version_dir):
 
 def test_truncated_weights_are_refused(version_dir):
     (version_dir / "variables/variables.data-00000-of-00001").write_bytes(b"weight")
-    with pytest.raises(errors.ArtifactError, match=r"6 bytes of .* \(7 bytes written\)"):
+    with pytest.raises(errors.ArtifactError, match=r"of 6 bytes \(7 were written\)"):
+        exported.read_info(version_dir)
+
+
+@pytest.mark.parametrize(
+    "name", ["saved_model.pb", "variables/variables.index", "assets.extra/vocabulary/x"]
+)
+def test_changed_file_of_the_same_size_is_refused(version_dir, name):
+    (version_dir / "assets.extra/vocabulary").mkdir(parents=True)
+    (version_dir / "assets.extra/vocabulary/x").write_bytes(b"1234")
+    exported.write_info(version_dir, INFO)
+    assert exported.read_info(version_dir) == INFO
+    (version_dir / name).write_bytes(b"1235")
+    with pytest.raises(errors.ArtifactError, match=f"has a {name} that was changed"):
+        exported.read_info(version_dir)
+
+
+def test_list_without_the_graph_is_refused(version_dir):
+    fields = json.loads((version_dir / "manifest.json").read_bytes())
+    del fields["files"]["saved_model.pb"]
+    manifest.write_manifest(version_dir, fields)
+    with pytest.raises(errors.ArtifactError, match=r"lists no saved_model\.pb"):
         exported.read_info(version_dir)
 
 
 def test_missing_graph_is_refused(version_dir):
     (version_dir / "saved_model.pb").unlink()
-    with pytest.raises(errors.ArtifactError, match=r"none of saved_model\.pb"):
+    with pytest.raises(errors.ArtifactError, match="lacks 'saved_model.pb'"):
         exported.read_info(version_dir)
 
 
@@ -107,6 +132,8 @@ def test_missing_graph_is_refused(version_dir):
         {"batch_size": True},
         {"batch_size": 1 << 40},
         {"max_new_tokens": "12"},
+        {"max_new_tokens": 1 << 20, "batch_size": 1 << 20},
+        {"max_prompt_tokens": 1 << 20, "batch_size": 1 << 20},
         {"temperature": -1.0},
         {"temperature": float("nan")},
         {"name": "../../etc"},

@@ -98,8 +98,10 @@ def test_export_without_its_vocabulary_is_refused(small_export_copy):
 
 def test_vocabulary_of_another_export_is_refused(small_export_copy):
     folder = small_export_copy / "assets.extra" / "vocabulary"
+    info = exported.read_info(small_export_copy)
     fields = json.loads((folder / "manifest.json").read_bytes())
     manifest.write_manifest(folder, {**fields, "fingerprint": "f" * 64})
+    exported.write_info(small_export_copy, info)
     with pytest.raises(errors.VocabularyMismatchError, match="ffffffffffff"):
         TextRunner(small_export_copy)
 

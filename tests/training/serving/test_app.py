@@ -14,6 +14,7 @@ from training.serving.running_server import running
 from code_t5.training.serving.predictions import Prompt
 
 _SERVED = "; wanted toy/versions/300"
+_VERB = "the model's 'classify'; wanted POST and predict"
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,11 @@ def test_the_state_is_told_as_tensorflow_serving_tells_it(served, path):
         ("GET", "/v1/models/x", 404, f"Could not find any versions of model 'x'{_SERVED}"),
         ("GET", "/v1/models/toy/versions/299", 404, None),
         ("GET", "/v1/models/toy/versions/300/metadata/", 404, "Not Found"),
-        ("GET", "/v1/models/toy:classify", 404, None),
+        ("GET", "/v1/models/toy:classify", 400, None),
+        ("POST", "/v1/models/toy:classify", 400, f"Malformed request: POST of {_VERB}"),
+        ("POST", "/v1/models/x:classify", 404, f"Servable not found for request: 'x'{_SERVED}"),
+        ("POST", "/v1/models/toy%2fversions%2f300:predict", 404, "Not Found"),
+        ("POST", "/v1/models/toy%2Fversions%2F300:predict?x=%2f", 404, "Not Found"),
         ("GET", "/v1/models/toy:predict", 405, "found GET; wanted POST"),
         ("DELETE", "/v1/models/toy", 405, "Method Not Allowed"),
         ("POST", "/healthz", 405, "Method Not Allowed"),
@@ -85,6 +90,9 @@ def test_what_is_not_there_is_an_error_in_json(served, method, path, status, err
         ({"Content_Type": "text/plain"}, 415),
         ({"Content_Type": "multipart/form-data; boundary=x"}, 415),
         ({"Content_Type": "application/json; charset=utf-16"}, 415),
+        ({"Content_Type": 'application/json; x=y; charset="utf-8"'}, 200),
+        ({"Content_Type": "application/json; x=y; charset=latin-1"}, 415),
+        ({"Content_Type": "application/json; charset=utf-8; charset=latin-1"}, 415),
         ({"Content_Encoding": "gzip"}, 415),
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
@@ -93,6 +101,14 @@ def test_what_is_not_there_is_an_error_in_json(served, method, path, status, err
         ({"Host": ""}, 400),
         ({"Host": "localhost:1"}, 200),
         ({"Host": "[::1]:8501"}, 200),
+        ({"Host": "LOCALHOST.:8501"}, 200),
+        ({"Host": "[::1]evil.example"}, 400),
+        ({"Host": "[::1]evil.example:80"}, 400),
+        ({"Host": "[fe80::1%25evil]"}, 400),
+        ({"Host": "localhost:0"}, 400),
+        ({"Host": "localhost:65536"}, 400),
+        ({"Host": "localhost:" + "9" * 5000}, 400),
+        ({"Host": "."}, 400),
     ],
 )
 def test_who_may_ask_and_in_what(served, headers, status):
@@ -130,6 +146,8 @@ def test_every_answer_tells_browsers_to_be_careful(served):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["x-frame-options"] == "DENY"
         assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
         assert not [name for name in answer.headers if name.startswith("access-control")]
         assert "server" not in answer.headers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import types
 
 import gin
@@ -99,7 +100,7 @@ def test_float32_rewrites_nothing():
 
 
 def test_a_mesh_of_gpus_gets_tf32_unless_gin_turns_it_off():
-    pytest.importorskip("mesh_tensorflow.transformer.utils")
+    importlib.import_module("mesh_tensorflow.transformer.utils")
     bind("utils.run.mesh_devices = ['gpu:0', 'gpu:1']")
     try:
         config = session.session_config("float16")
@@ -111,11 +112,17 @@ def test_a_mesh_of_gpus_gets_tf32_unless_gin_turns_it_off():
         tf.config.experimental.enable_tensor_float_32_execution(True)
 
 
-def test_an_estimator_trains_with_it():
-    estimator = types.SimpleNamespace(_session_config=None)
-    bind("code_t5.session_config.intra_op_threads = 5")
+@pytest.mark.parametrize(("precision", "is_mixed"), [("float32", False), ("bfloat16", True)])
+def test_an_estimator_trains_with_it(precision, is_mixed):
+    estimator = types.SimpleNamespace(_session_config=None, _model_fn=print)
+    bind(
+        "code_t5.session_config.intra_op_threads = 5",
+        f"code_t5.session_config.precision = {precision!r}",
+    )
     session.configure(estimator)
     assert estimator._session_config.intra_op_parallelism_threads == 5
+    # Optimizers stay in float32 behind barriers, which float32 itself does not need.
+    assert (estimator._model_fn is not print) is is_mixed
 
 
 def test_the_rewrite_reaches_the_matrix_products_of_a_session():

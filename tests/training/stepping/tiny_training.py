@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import pathlib
+import types
 from typing import NamedTuple
 
 import gin
@@ -18,7 +19,7 @@ import t5.models
 import tensorflow.compat.v1 as tf
 from mesh_tensorflow.transformer import learning_rate_schedules, utils
 
-from code_t5.training.stepping import attention, embedding, token_loss
+from code_t5.training.stepping import attention, embedding, session, token_loss
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BATCH, INPUTS, TARGETS, VOCABULARY = 4, 16, 12, 100
@@ -117,7 +118,15 @@ class Trained(NamedTuple):
     weights: dict[str, np.ndarray]
 
 
-def train(model_dir, *params, mesh="model:1,batch:1", weights=None, config=None, mode="train"):
+def train(
+    model_dir,
+    *params,
+    mesh="model:1,batch:1",
+    weights=None,
+    config=None,
+    mode="train",
+    precision=None,
+):
     """Trains three steps.
 
     Args:
@@ -127,24 +136,38 @@ def train(model_dir, *params, mesh="model:1,batch:1", weights=None, config=None,
       weights: Those to begin with, by name; None for random ones.
       config: Of the session.
       mode: `train`, or `eval` for the loss alone.
+      precision: What `session.configure` is to have an estimator compute in; None not to ask it.
     """
     num_devices = mtf.convert_to_shape(mesh).size
     config = tf.ConfigProto() if config is None else config
-    config.device_count["CPU"] = num_devices
     try:
         _parse(params)
         with tf.Graph().as_default():
+            # Rounding must not depend on the day.
+            tf.set_random_seed(0)
             tf.train.create_global_step()
             devices = [f"cpu:{index}" for index in range(num_devices)]
             model_fn = _model_fn(mesh, devices, model_dir=str(model_dir))
+            if precision is not None:
+                model_fn, config = _configured(model_fn, precision)
+            config.device_count["CPU"] = num_devices
             dataset = tf.data.Dataset.from_tensor_slices(rows())
             features = tf.data.make_one_shot_iterator(dataset).get_next()
-            spec = model_fn(features, None, mode, params={})
-            with tf.Session(config=config) as session:
-                return _run(session, spec, weights=weights or {})
+            spec = model_fn(features=features, labels=None, mode=mode, config=None, params={})
+            with tf.Session(config=config) as running:
+                return _run(running, spec, weights=weights or {})
     finally:
         with gin.unlock_config():
             gin.clear_config()
+
+
+def _configured(model_fn, precision):
+    """Returns what `session.configure` makes of an estimator: its function and its session's."""
+    with gin.unlock_config():
+        gin.bind_parameter("code_t5.session_config.precision", precision)
+    estimator = types.SimpleNamespace(_model_fn=model_fn, _session_config=None)
+    session.configure(estimator)
+    return estimator._model_fn, estimator._session_config
 
 
 def _run(session, spec, *, weights):
