@@ -21,6 +21,7 @@ from code_t5.training.teachers import teacher as teachers
 from code_t5.training.teachers.batching import BatchRunner
 from code_t5.training.teachers.destination import Destination
 from code_t5.training.teachers.generating import GenerationConfig
+from code_t5.training.teachers.teacher import Teacher
 
 NUM_PROBED = 100
 # Asked before the clock starts: libraries are loaded, memory is taken.
@@ -36,7 +37,8 @@ class Estimate:
       num_samples: Of all.
       num_probed: Of the probe.
       sample_bytes: Of a sample on the disk as it was asked for.
-      bytes_by_dtype: The same, if floating-point fields were of this dtype.
+      bytes_by_dtype: The same, if floating-point fields were of this dtype; empty for a teacher
+        that offers no choice.
       size_bytes: Of all on the disk.
       peak_bytes: Of all while a `.pt` file is made.
       free_bytes: On the disk.
@@ -79,18 +81,17 @@ def estimate(config: GenerationConfig, *, output: str, num_probed: int = NUM_PRO
     teacher, place = config.spec.make(device), Destination(output)
     num_samples = config.plan(teacher, seed=0).num_samples
     probed = teachers.make_plan(
-        teacher, num_samples=min(num_probed, num_samples), seed=teachers.VALIDATION_SEED
+        teacher,
+        num_samples=min(num_probed, num_samples),
+        seed=teachers.VALIDATION_SEED,
+        split=config.split,
     )
-    runner = BatchRunner(teacher, batch_size=config.batch_size)
-    with generating.one_thread():
-        runner.run_window(range(_NUM_WARM_UP), seed=0, split=teachers.TRAIN)
-        start = time.perf_counter()
-        columns = runner.run_window(range(probed.num_samples), seed=0, split=teachers.TRAIN)
-        seconds = (time.perf_counter() - start) / probed.num_samples
+    columns, seconds = _probe(config, teacher, num_probed=probed.num_samples)
     with tempfile.TemporaryDirectory(prefix="teacher-probe-") as folder:
         by_dtype = {
             dtype: _written_bytes(columns, probed, dtype=dtype, folder=pathlib.Path(folder))
             for dtype in _PRECISIONS
+            if "dtype" in teacher.options
         }
         stored = _written_bytes(columns, probed, dtype=None, folder=pathlib.Path(folder))
         as_pt = stored
@@ -111,6 +112,20 @@ def estimate(config: GenerationConfig, *, output: str, num_probed: int = NUM_PRO
         seconds_per_sample=seconds,
         num_workers=max(1, min(workers, num_batches)),
     )
+
+
+def _probe(
+    config: GenerationConfig, teacher: Teacher, *, num_probed: int
+) -> tuple[dict[str, Any], float]:
+    """Returns the columns of some samples, evenly spread, and how long one took."""
+    runner = BatchRunner(teacher, batch_size=config.batch_size)
+    available = teacher.num_available(config.split) or num_probed
+    numbers = np.linspace(0, available - 1, num_probed).astype(int).tolist()
+    with generating.one_thread():
+        runner.run_window(numbers[:_NUM_WARM_UP], seed=0, split=config.split)
+        start = time.perf_counter()
+        columns = runner.run_window(numbers, seed=0, split=config.split)
+        return columns, (time.perf_counter() - start) / num_probed
 
 
 def _written_bytes(
@@ -170,16 +185,20 @@ def describe(found: Estimate) -> list[str]:
     Args:
       found: The estimate.
     """
-    single, double = (found.bytes_by_dtype[dtype] for dtype in _PRECISIONS)
     lines = [
         f"{found.num_samples:,} samples: about {found.size_bytes / 1e6:,.1f} MB on the disk "
         f"({found.sample_bytes:,.0f} bytes each, from a probe of {found.num_probed})",
-        f"float32: {single:,.0f} bytes each; float64: {double:,.0f}, {double / single:.2f} times "
-        "as much",
         f"about {_duration(found.seconds)} with {found.num_workers} "
         f"{'process' if found.num_workers == 1 else 'processes'} "
         f"({found.seconds_per_sample * 1e3:.1f} ms each in one)",
     ]
+    if found.bytes_by_dtype:
+        single, double = (found.bytes_by_dtype[dtype] for dtype in _PRECISIONS)
+        lines.insert(
+            1,
+            f"float32: {single:,.0f} bytes each; float64: {double:,.0f}, {double / single:.2f} "
+            "times as much",
+        )
     if found.peak_bytes > found.size_bytes:
         lines.append(f"while the .pt file is made: {found.peak_bytes / 1e6:,.1f} MB on the disk")
     if found.peak_bytes > found.free_bytes:

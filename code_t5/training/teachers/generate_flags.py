@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any, Callable
 
 from absl import flags
 
@@ -11,10 +12,14 @@ from code_t5.training.teachers import estimate, generating, registry, verifying
 from code_t5.training.teachers.generating import GenerationConfig
 from code_t5.training.teachers.teacher import TRAIN, VALIDATION
 
-_DTYPES = ("float32", "float64")
-_MODES = ("estimate", "verify")
+_DEFINE_FNS: dict[str, Callable[..., Any]] = {
+    "string": flags.DEFINE_string,
+    "integer": flags.DEFINE_integer,
+    "float": flags.DEFINE_float,
+    "boolean": flags.DEFINE_boolean,
+}
 # What says nothing to a cache that is there already.
-_NOT_TO_VERIFY = ("num_samples", "validation", "seed", "dtype", "overwrite", "num_workers")
+_NOT_TO_VERIFY = ("num_samples", "validation", "seed", "overwrite", "num_workers")
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
@@ -33,13 +38,36 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     string("output", None, "Where they go: NAME.pt for a file of torch's, else a directory.")
     number("batch_size", generating.DEFAULT_BATCH_SIZE, "Samples that are asked about at once.")
     number("seed", None, "Draws the training samples; without it they differ each time.")
-    flags.DEFINE_enum("dtype", "float32", _DTYPES, "Of the signals.", flag_values=values)
     string("device", "auto", "auto, cpu, cuda, or several with commas: cuda:0,cuda:1.")
     number("num_workers", 0, "Processes; 0 for one per GPU, or one per processor.", lower_bound=0)
     yes_or_no("overwrite", help="Replaces other outputs that are there.")
     yes_or_no("estimate", help="Writes nothing: says bytes and time from a probe.")
     yes_or_no("verify", help="Writes nothing: checks --output, and asks the teacher again.")
     number("num_asked", verifying.DEFAULT_NUM_ASKED, "For --verify: samples to ask about again.")
+    define_settings(values)
+
+
+def define_settings(values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines a flag for each setting of a teacher; None stands for one that was not given.
+
+    Args:
+      values: Gets them.
+    """
+    for setting in registry.all_settings():
+        choices = f", of {' or '.join(setting.choices)}" if setting.choices else ""
+        default = "" if setting.default is None else f" By default {setting.default}{choices}."
+        define_fn = _DEFINE_FNS[setting.kind]
+        define_fn(setting.name, None, setting.help + default, flag_values=values)
+
+
+def read_settings(values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
+    """Returns the settings that were given.
+
+    Args:
+      values: The flags.
+    """
+    found = {setting.name: values[setting.name].value for setting in registry.all_settings()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def run(values: flags.FlagValues = flags.FLAGS) -> list[str]:
@@ -94,15 +122,8 @@ def read_config(values: flags.FlagValues = flags.FLAGS) -> GenerationConfig:
     _check_at_least(values, "batch_size", 1)
     _check_at_least(values, "num_samples", 1)
     _check_at_least(values, "seed", 0)
-    if given["validation"]:
-        for name in ("num_samples", "seed"):
-            if given[name] is not None:
-                raise errors.InputError(
-                    f"--{name} was given with --validation, whose samples are the same every "
-                    f"time; wanted --validation alone; leave --{name} out"
-                )
     return GenerationConfig(
-        spec=registry.teacher_spec(given["config"], dtype=given["dtype"]),
+        spec=registry.teacher_spec(given["config"], read_settings(values)),
         num_samples=given["num_samples"],
         split=VALIDATION if given["validation"] else TRAIN,
         seed=given["seed"],
@@ -143,6 +164,7 @@ def _verify(values: flags.FlagValues) -> list[str]:
     return verifying.verify(
         values["output"].value,
         name=values["config"].value,
+        settings=read_settings(values),
         device=generating.find_devices(values["device"].value)[0],
         num_asked=values["num_asked"].value,
         batch_size=values["batch_size"].value,

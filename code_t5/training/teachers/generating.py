@@ -1,6 +1,7 @@
 """Asks a teacher about many samples and stores what it says; goes on where it was stopped.
 
-Shards that are still missing are asked for in *windows*: as many in a row as make a full batch. On
+Shards that are still missing are asked for in *windows*: as many in a row as make a full batch, or
+one by one for a teacher whose bytes depend on the batch. On
 a CPU each processor works on a window of its own, with one thread, so that no sum depends on how
 many there are; with several GPUs, each takes its share of the windows.
 """
@@ -54,39 +55,53 @@ class GenerationConfig:
     overwrite: bool = False
     samples_per_shard: int | None = None
 
-    def plan(self, teacher: Teacher, *, seed: int) -> OutputsPlan:
+    def plan(self, teacher: Teacher, *, seed: int | None) -> OutputsPlan:
         """Returns what is to be written.
 
         Args:
           teacher: Who is asked.
-          seed: What samples are drawn with.
+          seed: What samples are drawn with; None if nothing is.
 
         Raises:
           InputError: A number does not do, or numbers are given for validation samples.
         """
         read_whole_number(self.batch_size, name="the batch size", at_least=1)
-        num_samples = self.num_samples
+        return teachers.make_plan(
+            teacher,
+            num_samples=self._num_samples(teacher),
+            seed=seed,
+            split=self.split,
+            batch_size=self.batch_size,
+            samples_per_shard=self.samples_per_shard,
+        )
+
+    def _num_samples(self, teacher: Teacher) -> int:
+        """Returns how many samples are wanted.
+
+        Raises:
+          InputError: The number is missing, or does not do.
+        """
+        available, wanted = teacher.num_available(self.split), self.num_samples
         if self.split == VALIDATION:
-            if num_samples is not None or self.seed is not None:
-                name = "seed" if num_samples is None else "num_samples"
-                raise errors.InputError(
-                    f"--{name} was given with --validation, whose samples are the same every "
-                    f"time; wanted --validation alone; leave --{name} out"
-                )
-            num_samples = teacher.num_validation_samples
-        if num_samples is None:
+            for name, value in (("num_samples", wanted), ("seed", self.seed)):
+                if value is not None:
+                    raise errors.InputError(
+                        f"--{name} was given with --validation, whose samples are the same every "
+                        f"time; wanted --validation alone; leave --{name} out"
+                    )
+        wanted = available if wanted is None else wanted
+        if wanted is None:
             raise errors.InputError(
                 "the number of samples is missing; wanted --num_samples N, or --validation; give "
                 "one of these"
             )
-        read_whole_number(num_samples, name="the number of samples", at_least=1)
-        return teachers.make_plan(
-            teacher,
-            num_samples=num_samples,
-            seed=seed,
-            split=self.split,
-            samples_per_shard=self.samples_per_shard,
-        )
+        read_whole_number(wanted, name="the number of samples", at_least=1)
+        if available is not None and wanted > available:
+            raise errors.InputError(
+                f"found {wanted:,} as the number of samples; wanted at most the {available:,} "
+                f"that {teacher.name} has; give fewer, or leave --num_samples out"
+            )
+        return wanted
 
 
 class Generated(NamedTuple):
@@ -136,8 +151,8 @@ def generate(config: GenerationConfig, *, output: str) -> Generated:
     teacher = config.spec.make(config.devices[0])
     place = Destination(output)
     make_plan = functools.partial(_plan_of_seed, config, teacher)
-    seed = teachers.VALIDATION_SEED if config.split == VALIDATION else config.seed
-    if seed is None:
+    seed = _fixed_seed(config, teacher)
+    if seed is None and teacher.draws_at_random:
         seed = place.choose_seed(make_plan, overwrite=config.overwrite)
     plan = make_plan(seed)
     if place.is_written(plan):
@@ -153,18 +168,36 @@ def generate(config: GenerationConfig, *, output: str) -> Generated:
     )
     with writing:
         num_generated = plan.num_samples - writing.num_samples_done
-        _write_missing(config, writing)
+        _write_missing(config, writing, depends_on_batch=teacher.depends_on_batch)
         outputs = writing.publish()
         place.write_pt(outputs, order=teacher.order, overwrite=config.overwrite)
         place.remove_outputs()
     return Generated(place.path, plan, place.size_bytes(), num_generated)
 
 
-def _plan_of_seed(config: GenerationConfig, teacher: Teacher, seed: int) -> OutputsPlan:
+def _plan_of_seed(config: GenerationConfig, teacher: Teacher, seed: int | None) -> OutputsPlan:
     return config.plan(teacher, seed=seed)
 
 
-def _write_missing(config: GenerationConfig, writing: writer.OutputsWriter) -> None:
+def _fixed_seed(config: GenerationConfig, teacher: Teacher) -> int | None:
+    """Returns the seed that there is no choice about.
+
+    Raises:
+      InputError: One was given, and nothing is drawn.
+    """
+    if not teacher.draws_at_random:
+        if config.seed is not None:
+            raise errors.InputError(
+                f"--seed was given, and {teacher.name} draws nothing; wanted its samples in their "
+                "order; leave --seed out"
+            )
+        return None
+    return teachers.VALIDATION_SEED if config.split == VALIDATION else config.seed
+
+
+def _write_missing(
+    config: GenerationConfig, writing: writer.OutputsWriter, *, depends_on_batch: bool
+) -> None:
     """Asks about the samples of the missing shards."""
     plan, missing = writing.plan, writing.missing_shards()
     bar = progress.progress_bar(
@@ -173,7 +206,8 @@ def _write_missing(config: GenerationConfig, writing: writer.OutputsWriter) -> N
         total=plan.num_samples,
         initial=writing.num_samples_done,
     )
-    with bar, contextlib.closing(ask(config, plan=plan, shards=missing)) as answers:
+    answers = ask(config, plan=plan, shards=missing, alone=depends_on_batch)
+    with bar, contextlib.closing(answers):
         for shards, columns in answers:
             start = 0
             for shard in shards:
@@ -187,7 +221,7 @@ def _write_missing(config: GenerationConfig, writing: writer.OutputsWriter) -> N
 
 
 def ask(
-    config: GenerationConfig, *, plan: OutputsPlan, shards: Sequence[int]
+    config: GenerationConfig, *, plan: OutputsPlan, shards: Sequence[int], alone: bool = False
 ) -> Generator[tuple[tuple[int, ...], dict[str, Any]], None, None]:
     """Asks about the samples of some shards.
 
@@ -195,6 +229,7 @@ def ask(
       config: Whom, and how.
       plan: Which samples lie in which shard.
       shards: Which.
+      alone: Whether each shard is asked about by itself, whatever the size of a batch.
 
     Yields:
       Of each window its shards, and the columns of their samples together.
@@ -204,7 +239,8 @@ def ask(
     """
     works = []
     devices = itertools.cycle(config.devices)
-    for window in _windows(plan, shards=shards, batch_size=config.batch_size):
+    per_window = 1 if alone else max(1, config.batch_size // plan.samples_per_shard)
+    for window in _windows(shards, per_window=per_window):
         numbers = tuple(number for shard in window for number in plan.samples_of(shard))
         where = (config.spec, next(devices), config.batch_size)
         works.append(_Work(*where, plan.seed or 0, config.split, window, numbers))
@@ -224,11 +260,8 @@ def default_num_workers(devices: Sequence[str]) -> int:
     return len(devices)
 
 
-def _windows(
-    plan: OutputsPlan, *, shards: Sequence[int], batch_size: int
-) -> Iterator[tuple[int, ...]]:
+def _windows(shards: Sequence[int], *, per_window: int) -> Iterator[tuple[int, ...]]:
     """Yields shards that are asked about together."""
-    per_window = max(1, batch_size // plan.samples_per_shard)
     for start in range(0, len(shards), per_window):
         yield tuple(shards[start : start + per_window])
 

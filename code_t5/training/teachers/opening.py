@@ -121,6 +121,40 @@ class CachedSamples:
         """
         reader.check_parts(self.parts, expected=expected, path=self.path, mend=self._mend)
 
+    def check_teacher(self, teacher: Teacher, *, split: str) -> None:
+        """Looks whether a teacher said this.
+
+        Args:
+          teacher: Which.
+          split: `train` or `validation`.
+
+        Raises:
+          ArtifactError: Another did, or it was asked something else; each difference is named.
+        """
+        options = self.parts.get("options")
+        size = options.get(teachers.BATCH_SIZE) if isinstance(options, dict) else None
+        parts = teachers.expected_parts(teacher, split=split, batch_size=size)
+        self.check_parts(plans.as_json(parts))
+
+    def check_name(self, name: str, *, split: str) -> None:
+        """Looks whether a teacher of this name said this, without asking for the teacher.
+
+        Args:
+          name: Its name.
+          split: `train` or `validation`.
+
+        Raises:
+          ArtifactError: It is of another teacher or split.
+        """
+        for part, key, wanted in (("teacher", "name", name), ("data", "split", split)):
+            said = self.parts.get(part)
+            found = said.get(key) if isinstance(said, dict) else None
+            if found != wanted:
+                raise errors.ArtifactError(
+                    f"{self.path} is not what was wanted: {part}.{key} is {str(found)[:40]!a}, "
+                    f"wanted {wanted!r}; {self._mend}"
+                )
+
     def verify(self) -> None:
         """Reads all of it and compares checksums.
 
@@ -133,13 +167,16 @@ class CachedSamples:
             self._samples.verify()
 
 
-def open_cache(path: PathLike, *, teacher: Teacher, split: str) -> CachedSamples:
+def open_cache(
+    path: PathLike, *, split: str, teacher: Teacher | None = None, name: str | None = None
+) -> CachedSamples:
     """Opens what a teacher said, and refuses what another said.
 
     Args:
       path: A directory, or a file that ends in `.pt`.
-      teacher: Whose outputs they must be.
       split: `train` or `validation`.
+      teacher: Whose outputs they must be, everything but the seed.
+      name: The same without the teacher, whose weights may lie elsewhere: its name alone.
 
     Returns:
       The samples.
@@ -149,8 +186,12 @@ def open_cache(path: PathLike, *, teacher: Teacher, split: str) -> CachedSamples
       ArtifactError: They are damaged, or of another teacher, sample rate, duration, range, ...;
         each that differs is named.
     """
+    known = teacher.name if teacher is not None else name
     flags = " --validation" if split == teachers.VALIDATION else ""
-    mend = MEND.replace("NAME", teacher.name + flags).replace("PATH", ascii(os.fspath(path))[1:-1])
-    samples = CachedSamples(path, mend=mend)
-    samples.check_parts(plans.as_json(teachers.expected_parts(teacher, split=split)))
+    mend = MEND.replace("NAME", f"{known or 'NAME'}{flags}")
+    samples = CachedSamples(path, mend=mend.replace("PATH", ascii(os.fspath(path))[1:-1]))
+    if teacher is not None:
+        samples.check_teacher(teacher, split=split)
+    elif name is not None:
+        samples.check_name(name, split=split)
     return samples

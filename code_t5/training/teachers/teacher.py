@@ -1,8 +1,22 @@
 """What a teacher is to those who ask it: a schema, descriptions, inputs to draw, batches to run.
 
 A *sample* has a number. Its input follows from that number, the seed and the *split* (`train` or
-`validation`) alone, and what a teacher says of an input does not depend on the others in its batch.
-So a run that was stopped gives the bytes of one that was not, whatever its batches are.
+`validation`) alone. What a teacher says of an input should not depend on the others in its batch:
+then a run that was stopped gives the bytes of one that was not, whatever its batches are. Where
+arithmetic makes it depend on them (`depends_on_batch`), batches are the same in every run: each
+shard is asked about by itself, in order of length, and the batch size is part of what decides on
+the bytes.
+
+Who writes a teacher gives `Teacher`'s attributes and methods, and a family in `registry`:
+
+- `description`, `data_description`, `vocabulary_description` and `options` become the fingerprint.
+  They hold hashes, never paths. `description` holds the `name`. What decides on `options` stands
+  there under the name of the registry's setting, so that a cache says how to open its teacher.
+- `draw`, `length_of` and `run` are called by `batching.BatchRunner`, which makes batches by length
+  and smaller ones where memory runs out. `run` gives its columns in the order of its inputs, in the
+  dtypes of the schema; a ragged field as `Ragged` of this batch.
+- A teacher is made once for its descriptions, and once in each process that asks it. It should not
+  load what only `run` needs before `run` is called.
 """
 
 from __future__ import annotations
@@ -15,9 +29,12 @@ import numpy as np
 
 from code_t5.teacher_outputs.plan import OutputsPlan
 from code_t5.teacher_outputs.schema import OutputSchema
+from code_t5.training.teachers.agreement import Agreement
 
 TRAIN = "train"
 VALIDATION = "validation"
+# Among the options of a teacher whose bytes depend on it.
+BATCH_SIZE = "batch_size"
 # Of the validation samples, which are the same every time.
 VALIDATION_SEED = 20_260_101
 # Small enough to lose when killed, and as many as a batch.
@@ -36,10 +53,11 @@ class Teacher(Protocol):
       data_description: The same of what it is asked.
       vocabulary_description: The same of its vocabulary; None without one.
       options: How it is asked.
-      num_validation_samples: How many there are.
+      draws_at_random: Whether samples are drawn with a seed, and so differ from one generation to
+        the next. If not, `draw` gets the seed 0.
       described_fields: Names of the fields that `describe_values` looks at.
       max_batch: Larger batches gain nothing.
-      tolerance: Largest error that rounding on another machine explains.
+      depends_on_batch: Whether the bytes of a sample depend on the others of its batch.
     """
 
     @property
@@ -71,8 +89,8 @@ class Teacher(Protocol):
         """How it is asked."""
 
     @property
-    def num_validation_samples(self) -> int:
-        """How many validation samples there are."""
+    def draws_at_random(self) -> bool:
+        """Whether samples are drawn with a seed."""
 
     @property
     def described_fields(self) -> tuple[str, ...]:
@@ -83,8 +101,15 @@ class Teacher(Protocol):
         """Larger batches gain nothing."""
 
     @property
-    def tolerance(self) -> float:
-        """Largest error that rounding on another machine explains."""
+    def depends_on_batch(self) -> bool:
+        """Whether the bytes of a sample depend on the others of its batch."""
+
+    def num_available(self, split: str) -> int | None:
+        """Returns how many samples there are; None for no end, which `validation` has.
+
+        Args:
+          split: `train` or `validation`.
+        """
 
     def draw(self, numbers: Sequence[int], *, seed: int, split: str) -> list[Any]:
         """Returns the inputs of some samples.
@@ -119,6 +144,14 @@ class Teacher(Protocol):
           columns: The described fields of some samples.
         """
 
+    def compare(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Agreement]:
+        """Says how far what is stored is from what the teacher says now.
+
+        Args:
+          found: Columns that are stored.
+          wanted: Columns of the same samples that `run` gave just now.
+        """
+
 
 @dataclasses.dataclass(frozen=True)
 class TeacherSpec:
@@ -141,7 +174,9 @@ class TeacherSpec:
         return self.make_fn(*self.arguments, device)
 
 
-def expected_parts(teacher: Teacher, *, split: str) -> dict[str, Any]:
+def expected_parts(
+    teacher: Teacher, *, split: str, batch_size: int | None = None
+) -> dict[str, Any]:
     """Returns what outputs of a teacher say of themselves, whatever their seed.
 
     A reader passes it as `expected`, so that nothing of another teacher is taken for its own.
@@ -149,12 +184,16 @@ def expected_parts(teacher: Teacher, *, split: str) -> dict[str, Any]:
     Args:
       teacher: Whose they are.
       split: `train` or `validation`.
+      batch_size: Samples that are asked about at once, where the bytes depend on it.
     """
+    options = dict(teacher.options)
+    if teacher.depends_on_batch and batch_size is not None:
+        options[BATCH_SIZE] = batch_size
     return {
         "teacher": dict(teacher.description),
         "data": {**teacher.data_description, "split": split},
         "vocabulary": teacher.vocabulary_description,
-        "options": dict(teacher.options),
+        "options": options,
         "schema": teacher.schema.to_json(),
     }
 
@@ -163,8 +202,9 @@ def make_plan(
     teacher: Teacher,
     *,
     num_samples: int,
-    seed: int,
+    seed: int | None,
     split: str = TRAIN,
+    batch_size: int | None = None,
     samples_per_shard: int | None = None,
 ) -> OutputsPlan:
     """Returns what is to be written.
@@ -172,8 +212,9 @@ def make_plan(
     Args:
       teacher: Who is asked.
       num_samples: How many samples.
-      seed: What they are drawn with.
+      seed: What they are drawn with; None if nothing is drawn.
       split: `train` or `validation`.
+      batch_size: Samples that are asked about at once, where the bytes depend on it.
       samples_per_shard: None for a good number.
 
     Returns:
@@ -182,9 +223,12 @@ def make_plan(
     Raises:
       InputError: A number does not do.
     """
-    parts = expected_parts(teacher, split=split)
+    parts = expected_parts(teacher, split=split, batch_size=batch_size)
     parts.pop("schema")
     default = max(_SAMPLES_PER_SHARD, -(-num_samples // _MAX_SHARDS))
+    if teacher.depends_on_batch and batch_size is not None:
+        # Whole batches, so that no shard has a small one but the last.
+        default = -(-default // batch_size) * batch_size
     return OutputsPlan(
         schema=teacher.schema,
         num_samples=num_samples,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Union
+from collections.abc import Mapping, Sequence
+from typing import Any, Union
 
 import numpy as np
 
 from code_t5 import errors
-from code_t5.encoding import ragged
-from code_t5.teacher_outputs import plan as plans
 from code_t5.training.teachers import generating, registry
-from code_t5.training.teachers import teacher as teachers
+from code_t5.training.teachers.agreement import Agreement
 from code_t5.training.teachers.batching import BatchRunner
 from code_t5.training.teachers.opening import MEND, CachedSamples
 from code_t5.training.teachers.teacher import Teacher
@@ -23,24 +21,11 @@ DEFAULT_NUM_ASKED = 16
 _ROWS_AT_ONCE = 1 << 12
 
 
-class FieldAgreement(NamedTuple):
-    """How far what is stored is from what the teacher says now.
-
-    Attributes:
-      name: Of the field.
-      max_error: Largest difference; infinite where shapes differ or a value is no number.
-      largest: Largest stored value, without its sign.
-    """
-
-    name: str
-    max_error: float
-    largest: float
-
-
 def verify(
     path: PathLike,
     *,
     name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
     device: str = "cpu",
     num_asked: int = DEFAULT_NUM_ASKED,
     batch_size: int = generating.DEFAULT_BATCH_SIZE,
@@ -50,6 +35,7 @@ def verify(
     Args:
       path: A directory, or a file that ends in `.pt`.
       name: Number or name of the teacher that it must be of; None for the one that it names.
+      settings: Of the teacher; those that are not given are as the cache says.
       device: Of torch.
       num_asked: How many samples the teacher is asked about.
       batch_size: How many at once.
@@ -63,9 +49,9 @@ def verify(
       InputError: There is no such teacher or device.
     """
     samples = CachedSamples(path)
-    teacher = _teacher_of(samples, name=name, device=device)
+    teacher = _teacher_of(samples, name=name, settings=settings or {}, device=device)
     split = _text(samples.parts.get("data"), "split")
-    samples.check_parts(plans.as_json(teachers.expected_parts(teacher, split=split)))
+    samples.check_teacher(teacher, split=split)
     samples.verify()
     lines = [f"{path}: {len(samples):,} {split} samples of {teacher.name}, all as written"]
     for field in samples.schema.fields:
@@ -77,15 +63,11 @@ def verify(
     numbers = np.unique(np.linspace(0, len(samples) - 1, count).round().astype(int)).tolist()
     agreements = agree(samples, teacher=teacher, numbers=numbers, batch_size=batch_size)
     lines.append(f"asked again about {len(numbers)} samples:")
-    lines += [
-        f"{one.name}: largest error {one.max_error:.3g} (values up to {one.largest:.4g})"
-        for one in agreements
-    ]
+    lines += [str(one) for one in agreements]
     for one in agreements:
-        if not one.max_error <= teacher.tolerance:
+        if not one.is_close:
             raise errors.ArtifactError(
-                f"{path} differs from its teacher by {one.max_error:.3g} in {one.name}; wanted at "
-                f"most {teacher.tolerance:.3g}; {MEND}"
+                f"{path} differs from its teacher: {one}; wanted {one.wanted}; {MEND}"
             )
     return lines
 
@@ -95,22 +77,33 @@ def _text(part: Any, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _teacher_of(samples: CachedSamples, *, name: str | None, device: str) -> Teacher:
+def _teacher_of(
+    samples: CachedSamples, *, name: str | None, settings: Mapping[str, Any], device: str
+) -> Teacher:
     """Returns the teacher that a cache is of, or must be of.
 
     Raises:
-      ArtifactError: The cache names none.
+      ArtifactError: The cache names none that is known.
+      CodeT5Error: There is no such teacher, or a setting does not do.
     """
-    dtype = _text(samples.parts.get("options"), "dtype")
-    found = name or _text(samples.parts.get("teacher"), "name")
+    wanted = name if name is not None else _text(samples.parts.get("teacher"), "name")
     try:
-        return registry.open_teacher(found, dtype=dtype, device=device)
-    except errors.InputError as error:
+        family = registry.family_of(wanted)
+    except errors.CodeT5Error as error:
         if name is not None:
-            registry.resolve_name(name)
+            raise
         raise errors.ArtifactError(
             f"{samples.path} is of no teacher that is known: {error}"
         ) from error
+    options = samples.parts.get("options")
+    stored = options if isinstance(options, dict) else {}
+    chosen = {
+        setting.name: stored[setting.name]
+        for setting in family.settings
+        if setting.is_stored and setting.name in stored
+    }
+    chosen.update({key: value for key, value in settings.items() if value is not None})
+    return registry.open_teacher(wanted, settings=chosen, device=device)
 
 
 def _describe_ranges(samples: CachedSamples, teacher: Teacher) -> list[str]:
@@ -125,7 +118,7 @@ def _describe_ranges(samples: CachedSamples, teacher: Teacher) -> list[str]:
 
 def agree(
     samples: CachedSamples, *, teacher: Teacher, numbers: Sequence[int], batch_size: int
-) -> list[FieldAgreement]:
+) -> list[Agreement]:
     """Asks the teacher about some samples and compares.
 
     Args:
@@ -135,12 +128,14 @@ def agree(
       batch_size: How many at once.
 
     Returns:
-      How far each field is from what the teacher says.
+      How far what is stored is from what the teacher says.
 
     Raises:
       ArtifactError: The cache has no seed, or a tensor is not as the schema says.
     """
     seed, split = samples.parts.get("seed"), _text(samples.parts.get("data"), "split")
+    if not teacher.draws_at_random and seed is None:
+        seed = 0
     if type(seed) is not int or seed < 0:
         raise errors.ArtifactError(
             f"{samples.path} was drawn with {seed!r}; wanted a seed, so that its teacher can be "
@@ -150,17 +145,4 @@ def agree(
     with generating.one_thread():
         wanted = runner.run_window(numbers, seed=seed, split=split)
     found = samples.read(numbers)
-    return [_compare(name, found[name], wanted[name]) for name in samples.schema.names]
-
-
-def _compare(name: str, found: Any, wanted: Any) -> FieldAgreement:
-    if isinstance(found, ragged.Ragged):
-        if not np.array_equal(found.offsets, wanted.offsets):
-            return FieldAgreement(name, float("inf"), float("nan"))
-        found, wanted = found.values, wanted.values
-    largest = float(np.abs(found.astype(np.float64)).max(initial=0.0))
-    if found.shape != np.shape(wanted):
-        return FieldAgreement(name, float("inf"), largest)
-    difference = np.abs(found.astype(np.float64) - np.asarray(wanted, dtype=np.float64))
-    error = float(difference.max(initial=0.0))
-    return FieldAgreement(name, float("inf") if np.isnan(error) else error, largest)
+    return teacher.compare(found, wanted)

@@ -10,8 +10,9 @@ import numpy as np
 
 from code_t5 import errors
 from code_t5.teacher_outputs.schema import ArrayField, OutputSchema
-from code_t5.training.teachers import waveform_network
+from code_t5.training.teachers import agreement, waveform_network
 from code_t5.training.teachers.sines import Sine, SineRange
+from code_t5.training.teachers.teacher import VALIDATION
 from code_t5.training.teachers.waveform_network import NetworkConfig
 
 _NARROW = SineRange(f0_hz=(55.0, 880.0), level_db=(-30.0, 0.0))
@@ -42,10 +43,10 @@ def _config(name: str, inputs: SineRange, sizes: Sequence[int]) -> WaveformConfi
 
 # Sizes in the order of NetworkConfig: the seed, bands and taps, frames, recurrence, convolutions.
 CONFIGS = (
-    _config("waveform_0", _NARROW, (100, 8, 127, 8, 2, 32, 12, 7)),
-    _config("waveform_1", _WIDE, (101, 8, 127, 8, 2, 32, 12, 7)),
-    _config("waveform_2", _NARROW, (102, 8, 255, 8, 2, 64, 16, 7)),
-    _config("waveform_3", _WIDE, (103, 8, 255, 8, 3, 64, 16, 9)),
+    _config("waveform_0", _NARROW, (100, 8, 127, 4, 2, 32, 12, 7)),
+    _config("waveform_1", _WIDE, (101, 8, 127, 4, 2, 32, 12, 7)),
+    _config("waveform_2", _NARROW, (102, 8, 255, 4, 2, 64, 16, 7)),
+    _config("waveform_3", _WIDE, (103, 8, 255, 4, 3, 64, 16, 9)),
 )
 
 
@@ -58,6 +59,8 @@ class WaveformTeacher:
       described_fields: Names of the fields that `describe_values` looks at.
       vocabulary_description: None.
       max_batch: Larger batches gain nothing.
+      draws_at_random: True.
+      depends_on_batch: False.
     """
 
     order = ("x", "y", "f0", "dB")
@@ -65,6 +68,8 @@ class WaveformTeacher:
     vocabulary_description = None
     # The steps through time cost about as much for one sample as for this many.
     max_batch = 4096
+    draws_at_random = True
+    depends_on_batch = False
 
     def __init__(
         self, config: WaveformConfig, *, dtype: str = "float32", device: str = "cpu"
@@ -134,15 +139,13 @@ class WaveformTeacher:
         """The precision of the arithmetic."""
         return {"dtype": self.dtype}
 
-    @property
-    def num_validation_samples(self) -> int:
-        """How many validation samples there are."""
-        return self.config.num_validation_samples
+    def num_available(self, split: str) -> int | None:
+        """Returns how many samples there are; None for no end.
 
-    @property
-    def tolerance(self) -> float:
-        """Largest error that rounding on another machine explains."""
-        return _TOLERANCES[self.dtype]
+        Args:
+          split: `train` or `validation`.
+        """
+        return self.config.num_validation_samples if split == VALIDATION else None
 
     def draw(self, numbers: Sequence[int], *, seed: int, split: str) -> list[Sine]:
         """Returns the sines of some samples.
@@ -197,3 +200,29 @@ class WaveformTeacher:
           columns: The described fields of some samples.
         """
         return {"f0 (Hz)": columns["f0"], "level (dB)": columns["dB"]}
+
+    def compare(
+        self, found: Mapping[str, Any], wanted: Mapping[str, Any]
+    ) -> list[agreement.Agreement]:
+        """Returns the largest error of each field.
+
+        Args:
+          found: Columns that are stored.
+          wanted: Columns of the same samples that `run` gave just now.
+        """
+        return agreement.max_errors(found, wanted, tolerance=_TOLERANCES[self.dtype])
+
+
+def open_waveform_teacher(name: str, settings: Mapping[str, Any], device: str) -> WaveformTeacher:
+    """Returns a teacher; what `registry` calls.
+
+    Args:
+      name: Of one of `CONFIGS`.
+      settings: `dtype`.
+      device: Of torch.
+
+    Raises:
+      InputError: The dtype is neither float32 nor float64.
+    """
+    config = next(config for config in CONFIGS if config.name == name)
+    return WaveformTeacher(config, dtype=settings["dtype"], device=device)
