@@ -112,29 +112,32 @@ class Destination:
         found = list(self._finished())
         return found == [(plan.parts, plan.num_samples)]
 
-    def check_free(self) -> None:
+    def check_free(self, *, overwrite: bool) -> None:
         """Looks, before hours of work, whether a `.pt` file can get its name.
+
+        Args:
+          overwrite: Whether another file of ours may be there.
 
         Raises:
           InputError: Something else is in the way.
         """
         if not self.is_pt or not os.path.lexists(self.path):
             return
-        found = "other outputs are"
-        try:
-            info = pt_sidecar.read_info(self.path)
-            found = f"other outputs ({info.num_samples:,} samples) are"
-        except errors.ArtifactError:
-            if pt_sidecar.sidecar_path(self.path).is_file():
+        found, mend = "other outputs are", "give another --output, or --overwrite to replace it"
+        has_sidecar = pt_sidecar.sidecar_path(self.path).is_file()
+        if not self.path.is_file() or not has_sidecar:
+            found = "a directory is" if self.path.is_dir() else "a file that is not ours is"
+            mend = "give another --output, or remove it"
+        elif overwrite:
+            return
+        else:
+            try:
+                num_samples = pt_sidecar.read_info(self.path).num_samples
+                found = f"other outputs ({num_samples:,} samples) are"
+            except errors.CodeT5Error:
                 # Killed between sidecar and file.
                 return
-            found = "a file that is not ours is"
-        except errors.NotBuiltError:
-            found = "a directory is"
-        raise errors.InputError(
-            f"{found} in the way at {self.path}; wanted a free place; give another --output, or "
-            "--overwrite to replace it"
-        )
+        raise errors.InputError(f"{found} in the way at {self.path}; wanted a free place; {mend}")
 
     def write_pt(
         self, outputs: reader.TeacherOutputs, *, order: tuple[str, ...], overwrite: bool

@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import itertools
 import pathlib
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -158,8 +159,7 @@ def generate(config: GenerationConfig, *, output: str) -> Generated:
     if place.is_written(plan):
         place.remove_outputs()
         return Generated(place.path, plan, place.size_bytes(), 0)
-    if not config.overwrite:
-        place.check_free()
+    place.check_free(overwrite=config.overwrite)
     writing = writer.OutputsWriter(
         place.outputs_dir,
         plan=plan,
@@ -295,9 +295,14 @@ def _run(work: _Work) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Has torch reckon with one thread in the block: then no sum depends on how many there are."""
-    import torch
+    """Has torch reckon with one thread in the block: then no sum depends on how many there are.
 
+    It looks for torch where a teacher imported it when it was made.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -19,10 +19,23 @@ from code_t5.training.teachers.teacher import Teacher
 
 PathLike = Union[str, "os.PathLike[str]"]
 
-MEND = (
-    "generate them again with: python scripts/generate_cached_dataset.py --config NAME --output "
-    "PATH --overwrite"
-)
+
+def how_to_mend(path: PathLike, *, name: str | None = None, split: str = teachers.TRAIN) -> str:
+    """Says how outputs that cannot be used are made again.
+
+    Args:
+      path: Where they are.
+      name: Of the teacher that is wanted, if it is known.
+      split: `train` or `validation`.
+
+    >>> how_to_mend("cached", name="waveform_0").partition(": ")[2]
+    'python scripts/generate_cached_dataset.py --config waveform_0 --output cached --overwrite'
+    """
+    flags = " --validation" if split == teachers.VALIDATION else ""
+    return (
+        "generate them again with: python scripts/generate_cached_dataset.py --config "
+        f"{name or 'NAME'}{flags} --output {ascii(os.fspath(path))[1:-1]} --overwrite"
+    )
 
 
 class CachedSamples:
@@ -34,19 +47,19 @@ class CachedSamples:
       schema: What a sample is made of.
     """
 
-    def __init__(self, path: PathLike, *, mend: str = MEND) -> None:
+    def __init__(self, path: PathLike, *, mend: str | None = None) -> None:
         """Opens it; little is read.
 
         Args:
           path: A directory, or a file that ends in `.pt`.
-          mend: What to do if it cannot be used.
+          mend: What to do if it cannot be used; None for `how_to_mend`.
 
         Raises:
           NotBuiltError: There is none.
           ArtifactError: It is half-written, damaged or of another version.
         """
         self.path = path
-        self._mend = mend
+        self._mend = mend = how_to_mend(path) if mend is None else mend
         self._order: tuple[str, ...] = ()
         self._samples: Any
         if is_pt(path):
@@ -187,9 +200,7 @@ def open_cache(
         each that differs is named.
     """
     known = teacher.name if teacher is not None else name
-    flags = " --validation" if split == teachers.VALIDATION else ""
-    mend = MEND.replace("NAME", f"{known or 'NAME'}{flags}")
-    samples = CachedSamples(path, mend=mend.replace("PATH", ascii(os.fspath(path))[1:-1]))
+    samples = CachedSamples(path, mend=how_to_mend(path, name=known, split=split))
     if teacher is not None:
         samples.check_teacher(teacher, split=split)
     elif name is not None:

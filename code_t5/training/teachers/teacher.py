@@ -16,7 +16,8 @@ Who writes a teacher gives `Teacher`'s attributes and methods, and a family in `
   and smaller ones where memory runs out. `run` gives its columns in the order of its inputs, in the
   dtypes of the schema; a ragged field as `Ragged` of this batch.
 - A teacher is made once for its descriptions, and once in each process that asks it. It should not
-  load what only `run` needs before `run` is called.
+  load what only `run` needs before `run` is called; but one that uses torch imports it when it is
+  made, so that whoever asks can set its threads.
 """
 
 from __future__ import annotations

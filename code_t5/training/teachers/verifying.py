@@ -12,7 +12,7 @@ from code_t5 import errors
 from code_t5.training.teachers import generating, registry
 from code_t5.training.teachers.agreement import Agreement
 from code_t5.training.teachers.batching import BatchRunner
-from code_t5.training.teachers.opening import MEND, CachedSamples
+from code_t5.training.teachers.opening import CachedSamples, how_to_mend
 from code_t5.training.teachers.teacher import Teacher
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -48,7 +48,7 @@ def verify(
       ArtifactError: It is damaged, of another teacher, or says what the teacher does not.
       InputError: There is no such teacher or device.
     """
-    samples = CachedSamples(path)
+    samples = CachedSamples(path, mend=how_to_mend(path, name=name))
     teacher = _teacher_of(samples, name=name, settings=settings or {}, device=device)
     split = _text(samples.parts.get("data"), "split")
     samples.check_teacher(teacher, split=split)
@@ -67,7 +67,8 @@ def verify(
     for one in agreements:
         if not one.is_close:
             raise errors.ArtifactError(
-                f"{path} differs from its teacher: {one}; wanted {one.wanted}; {MEND}"
+                f"{path} differs from its teacher: {one}; wanted {one.wanted}; "
+                f"{how_to_mend(path, name=teacher.name, split=split)}"
             )
     return lines
 
@@ -139,7 +140,7 @@ def agree(
     if type(seed) is not int or seed < 0:
         raise errors.ArtifactError(
             f"{samples.path} was drawn with {seed!r}; wanted a seed, so that its teacher can be "
-            f"asked again; {MEND}"
+            f"asked again; {how_to_mend(samples.path, name=teacher.name)}"
         )
     runner = BatchRunner(teacher, batch_size=batch_size)
     with generating.one_thread():

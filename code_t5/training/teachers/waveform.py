@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -93,6 +94,8 @@ class WaveformTeacher:
                 f"{config.name} has signals of {config.inputs.num_time_samples} values; wanted "
                 f"whole frames of {config.network.frame_size}; change the duration"
             )
+        # Whoever asks sets its threads.
+        importlib.import_module("torch")
         self.config = config
         self.dtype = dtype
         self._device = device
