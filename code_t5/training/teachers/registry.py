@@ -1,8 +1,7 @@
 """Teachers by number and name, and the *settings* that users may give them.
 
 Teachers that are opened in the same way are a *family*. To add one: write its module, name it in
-`FAMILIES`, and take its numbers out of those that are kept. A setting becomes a flag of the
-programs; nothing heavy is imported to list them.
+`FAMILIES`. A setting becomes a flag of the programs; nothing heavy is imported to list them.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ class TeacherFamily:
 
     Attributes:
       names: Name of each number.
-      make: `module:function`, called with name, settings (all of them) and device; returns the
-        teacher.
+      make: `module:function`, called with the name, `settings=` (all of them, a mapping) and
+        `device=`; returns the teacher.
       settings: What a user may choose.
     """
 
@@ -53,15 +52,88 @@ class TeacherFamily:
     settings: tuple[Setting, ...] = ()
 
 
+_OPEN_T5 = "code_t5.training.teachers.t5_opening:open_t5_teacher"
+_T5_SETTINGS = (
+    Setting(
+        "model_dir",
+        None,
+        "T5: where the trainer has trained. By default models/TASK-SIZE in the data directory.",
+        is_stored=False,
+    ),
+    Setting("hf_dir", None, "T5: a directory of Hugging Face, in its place.", is_stored=False),
+    Setting(
+        "step",
+        None,
+        "T5: of the checkpoint. By default the newest.",
+        kind="integer",
+        is_stored=False,
+    ),
+    Setting("data_dir", None, "T5: where data sets lie; see README.md.", is_stored=False),
+    Setting(
+        "task_cache_dir",
+        None,
+        "T5: where cache_tasks.py writes. By default task_caches in the data directory, where what "
+        "is missing is written.",
+        is_stored=False,
+    ),
+    Setting(
+        "task", None, "T5: whose examples. By default the model's own, or dev_python_prefix_lm."
+    ),
+    Setting(
+        "inputs_length",
+        None,
+        "T5: most tokens of inputs. By default as in training.",
+        kind="integer",
+    ),
+    Setting(
+        "targets_length",
+        None,
+        "T5: most tokens of targets. By default as in training.",
+        kind="integer",
+    ),
+)
+_TOKEN_SETTINGS = (
+    *_T5_SETTINGS,
+    Setting(
+        "k",
+        None,
+        "T5: likeliest tokens that are kept. By default 32; for mass99 at most 64.",
+        kind="integer",
+    ),
+    Setting("temperature", None, "T5: divides logits. By default 1.", kind="float"),
+)
+
 FAMILIES = (
     TeacherFamily(
         names={0: "waveform_0", 1: "waveform_1", 2: "waveform_2", 3: "waveform_3"},
         make="code_t5.training.teachers.waveform:open_waveform_teacher",
         settings=(Setting("dtype", "float32", "Of the signals.", choices=("float32", "float64")),),
     ),
+    TeacherFamily(
+        names={4: "t5_dev_top32", 7: "t5_small_top32"}, make=_OPEN_T5, settings=_TOKEN_SETTINGS
+    ),
+    TeacherFamily(
+        names={5: "t5_dev_mass99"},
+        make=_OPEN_T5,
+        settings=(
+            *_TOKEN_SETTINGS,
+            Setting("mass", None, "T5: probability to keep. By default 0.99.", kind="float"),
+        ),
+    ),
+    TeacherFamily(
+        names={6: "t5_dev_nbest4"},
+        make=_OPEN_T5,
+        settings=(
+            *_T5_SETTINGS,
+            Setting(
+                "num_beams",
+                None,
+                "T5: beams, and continuations. By default 4.",
+                kind="integer",
+            ),
+        ),
+    ),
 )
-# Numbers that are kept for T5 teachers, which are not there yet.
-_RESERVED = (4, 5, 6, 7)
 
 
 def _names() -> dict[int, str]:
@@ -93,7 +165,6 @@ def resolve_name(name_or_number: str | int) -> str:
       name_or_number: As the user gave it.
 
     Raises:
-      NotBuiltError: It is a number or name that is kept for a teacher that is not there yet.
       InputError: There is no such teacher.
 
     >>> resolve_name("2")
@@ -107,11 +178,6 @@ def resolve_name(name_or_number: str | int) -> str:
         return text
     known = ", ".join(f"{number} {name}" for number, name in sorted(names.items()))
     shown = ascii(text[:40])
-    if number in _RESERVED or (_RESERVED and text.startswith("t5_")):
-        raise errors.NotBuiltError(
-            f"the teacher {shown} is not there yet: numbers {_RESERVED[0]} to {_RESERVED[-1]} are "
-            f"kept for T5 teachers; wanted one of {known}; give one of these"
-        )
     raise errors.InputError(
         f"there is no teacher {shown}; wanted a number or name of {known}; give one of these"
     )
@@ -141,7 +207,6 @@ def teacher_spec(
 
     Raises:
       InputError: There is no such teacher, or it does not take a setting.
-      NotBuiltError: It is not there yet.
     """
     family, name = family_of(name_or_number), resolve_name(name_or_number)
     given = {key: value for key, value in (settings or {}).items() if value is not None}
@@ -184,6 +249,6 @@ def open_teacher(
 def _make(make: str, name: str, settings: tuple[tuple[str, Any], ...], device: str) -> Teacher:
     module, function = make.split(":")
     teacher: Teacher = getattr(importlib.import_module(module), function)(
-        name, dict(settings), device
+        name, settings=dict(settings), device=device
     )
     return teacher
