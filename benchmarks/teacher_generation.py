@@ -76,7 +76,8 @@ def main(argv: Sequence[str]) -> None:
     device = generating.find_devices(_DEVICE.value)[0]
     settings = generate_flags.read_settings()
     teacher = registry.open_teacher(_CONFIG.value, settings=settings, device=device)
-    num_samples = min(_NUM_SAMPLES.value, teacher.max_batch)
+    available = teacher.num_available(TRAIN) or _NUM_SAMPLES.value
+    num_samples = min(_NUM_SAMPLES.value, teacher.max_batch, available)
     num_alone = min(_NUM_ALONE.value, num_samples)
     times: dict[str, list[float]] = {"alone": [], "together": []}
     with generating.one_thread():

@@ -97,7 +97,7 @@ class SmallTeacher:
         self, found: Mapping[str, Any], wanted: Mapping[str, Any]
     ) -> list[agreement.Agreement]:
         """Returns the largest error of each field."""
-        return agreement.max_errors(found, wanted, tolerance=1e-3)
+        return agreement.max_errors(found, wanted=wanted, tolerance=1e-3)
 
 
 def make_small(changes: tuple[tuple[str, Any], ...], device: str) -> SmallTeacher:
@@ -106,7 +106,7 @@ def make_small(changes: tuple[tuple[str, Any], ...], device: str) -> SmallTeache
     return SmallTeacher(**dict(changes))
 
 
-def open_small(name: str, settings: Mapping[str, Any], device: str) -> SmallTeacher:
+def open_small(name: str, *, settings: Mapping[str, Any], device: str) -> SmallTeacher:
     """Returns a teacher with a setting, `offset`; for a family of the registry."""
     del name, device
     return SmallTeacher(offset=settings["offset"], options={"offset": settings["offset"]})

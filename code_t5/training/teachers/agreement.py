@@ -33,7 +33,7 @@ class Agreement(NamedTuple):
 
 
 def max_errors(
-    found: Mapping[str, Any], wanted: Mapping[str, Any], *, tolerance: float
+    found: Mapping[str, Any], *, wanted: Mapping[str, Any], tolerance: float
 ) -> list[Agreement]:
     """Compares columns value by value.
 
@@ -45,7 +45,7 @@ def max_errors(
     Returns:
       The largest error of each field; infinite where shapes differ or a value is no number.
 
-    >>> print(*max_errors({"y": np.ones(2)}, {"y": np.array([1, 1.5])}, tolerance=0.1))
+    >>> print(*max_errors({"y": np.ones(2)}, wanted={"y": np.array([1, 1.5])}, tolerance=0.1))
     y: largest error 0.5 (values up to 1)
     """
     limit = f"at most {tolerance:.3g}"

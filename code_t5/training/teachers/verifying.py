@@ -49,7 +49,7 @@ def verify(
       InputError: There is no such teacher or device.
     """
     samples = CachedSamples(path, mend=how_to_mend(path, name=name))
-    teacher = _teacher_of(samples, name=name, settings=settings or {}, device=device)
+    teacher = teacher_of(samples, name=name, settings=settings or {}, device=device)
     split = _text(samples.parts.get("data"), "split")
     samples.check_teacher(teacher, split=split)
     samples.verify()
@@ -78,7 +78,7 @@ def _text(part: Any, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _teacher_of(
+def teacher_of(
     samples: CachedSamples, *, name: str | None, settings: Mapping[str, Any], device: str
 ) -> Teacher:
     """Returns the teacher that a cache is of, or must be of.

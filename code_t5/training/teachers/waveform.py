@@ -213,10 +213,12 @@ class WaveformTeacher:
           found: Columns that are stored.
           wanted: Columns of the same samples that `run` gave just now.
         """
-        return agreement.max_errors(found, wanted, tolerance=_TOLERANCES[self.dtype])
+        return agreement.max_errors(found, wanted=wanted, tolerance=_TOLERANCES[self.dtype])
 
 
-def open_waveform_teacher(name: str, settings: Mapping[str, Any], device: str) -> WaveformTeacher:
+def open_waveform_teacher(
+    name: str, *, settings: Mapping[str, Any], device: str
+) -> WaveformTeacher:
     """Returns a teacher; what `registry` calls.
 
     Args:

@@ -1,0 +1,247 @@
+"""Where a student's batches come from: a cache, or the teacher itself, asked for each batch.
+
+Both give the same samples under the same numbers, in the same order: a batch of one is a batch of
+the other. Only the time that they take differs.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from code_t5.encoding import torch_stream
+from code_t5.encoding.item_order import ItemOrder, Resumable, ShardedOrder
+from code_t5.encoding.torch_stream import ResumableLoader
+from code_t5.storage import fingerprints
+from code_t5.training.students.student import CollateFn
+from code_t5.training.teachers.batching import BatchRunner
+from code_t5.training.teachers.opening import CachedSamples, how_to_mend
+from code_t5.training.teachers.teacher import VALIDATION_SEED
+
+
+class SampleSource(Protocol):
+    """What knows samples by number.
+
+    Attributes:
+      identity: JSON values that the samples hang on.
+    """
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What the samples hang on."""
+
+    def __len__(self) -> int:
+        """Returns how many samples there are."""
+
+    def read(self, numbers: Sequence[int]) -> Mapping[str, Any]:
+        """Returns the columns of some samples.
+
+        Args:
+          numbers: Of the samples.
+        """
+
+
+def identify(parts: Mapping[str, Any], *, num_samples: int) -> dict[str, Any]:
+    """Returns what samples hang on: who said what about which inputs, drawn with which seed.
+
+    Args:
+      parts: Of the outputs.
+      num_samples: How many there are.
+    """
+    names = ("teacher", "data", "vocabulary", "options", "schema", "seed")
+    found = {name: fingerprints.hash_json(parts.get(name)) for name in names}
+    return {**found, "num_samples": num_samples}
+
+
+class CachedSource:
+    """Samples of a cache; workers that are not forked open it again.
+
+    Attributes:
+      samples: The cache.
+      fields: Names of those that are read.
+    """
+
+    def __init__(self, samples: CachedSamples, *, fields: Sequence[str]) -> None:
+        """Takes an open cache.
+
+        Args:
+          samples: The cache.
+          fields: Names of those that are read.
+        """
+        self.samples = samples
+        self.fields = tuple(fields)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _open_source, (self.samples.path, self.fields)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the samples hang on."""
+        return identify(self.samples.parts, num_samples=len(self))
+
+    def __len__(self) -> int:
+        """Returns how many samples there are."""
+        return len(self.samples)
+
+    def read(self, numbers: Sequence[int]) -> dict[str, Any]:
+        """Copies some samples.
+
+        Args:
+          numbers: Of the samples.
+        """
+        return self.samples.read(numbers, self.fields)
+
+
+def _open_source(path: str, fields: Sequence[str]) -> CachedSource:
+    return CachedSource(CachedSamples(path, mend=how_to_mend(path)), fields=fields)
+
+
+class LiveSource:
+    """Samples that a teacher is asked about each time.
+
+    Attributes:
+      runner: Asks the teacher.
+      split: `train` or `validation`.
+      seed: The inputs are drawn with it.
+    """
+
+    def __init__(
+        self,
+        runner: BatchRunner,
+        *,
+        parts: Mapping[str, Any],
+        split: str,
+        num_samples: int,
+        seed: int,
+    ) -> None:
+        """Asks nothing yet.
+
+        Args:
+          runner: Asks the teacher.
+          parts: Of the outputs, as a cache of them would have them.
+          split: `train` or `validation`.
+          num_samples: How many samples there are.
+          seed: The inputs are drawn with it.
+        """
+        self.runner, self.split, self.seed = runner, split, seed
+        self._parts = {**parts, "seed": seed if runner.teacher.draws_at_random else None}
+        self._num_samples = num_samples
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the samples hang on."""
+        return identify(self._parts, num_samples=len(self))
+
+    def __len__(self) -> int:
+        """Returns how many samples there are."""
+        return self._num_samples
+
+    def read(self, numbers: Sequence[int]) -> dict[str, Any]:
+        """Asks the teacher.
+
+        Args:
+          numbers: Of the samples.
+        """
+        return self.runner.run_window(numbers, seed=self.seed, split=self.split)
+
+
+def seed_of(split: str, *, seed: int, draws_at_random: bool) -> int:
+    """Returns what samples are drawn with, as generation does it.
+
+    Args:
+      split: `train` or `validation`.
+      seed: Of the training samples.
+      draws_at_random: Whether samples are drawn at all.
+    """
+    if not draws_at_random:
+        return 0
+    return VALIDATION_SEED if split == "validation" else seed
+
+
+class SampleBatches(Resumable):
+    """Batches of a source, as NumPy arrays; what `torch_stream.batch_stream` reads.
+
+    Attributes:
+      source: Has the samples.
+      collate_fn: Makes arrays of columns.
+      order: Which samples each batch holds, and which batch comes next.
+    """
+
+    def __init__(
+        self,
+        source: SampleSource,
+        *,
+        collate_fn: CollateFn,
+        batch_size: int,
+        seed: int,
+        shuffle: bool = True,
+    ) -> None:
+        """Begins with the first epoch.
+
+        Args:
+          source: Has the samples.
+          collate_fn: Makes arrays of columns.
+          batch_size: Samples of a batch.
+          seed: Of the order.
+          shuffle: Whether each epoch has an order of its own, and only whole batches.
+
+        Raises:
+          InputError: There are not enough samples for a batch.
+        """
+        self.source = source
+        self.collate_fn = collate_fn
+        identity = dict(source.identity)
+        num_samples = identity.pop("num_samples")
+        order = ItemOrder(
+            num_samples, seed=seed, shuffle=shuffle, identity=identity, items="samples"
+        )
+        self.order = ShardedOrder(order, batch_size=batch_size, drop_last=shuffle)
+
+    @property
+    def _place(self) -> Any:
+        return self.order
+
+    def __len__(self) -> int:
+        """Returns how many batches are left in this epoch."""
+        return self.order.num_batches
+
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+        """Yields the batches that are left in this epoch."""
+        for numbers in self.order:
+            yield self.read(numbers)
+
+    def read(self, numbers: np.ndarray) -> dict[str, np.ndarray]:
+        """Reads some samples as a batch.
+
+        Args:
+          numbers: Of the samples, int64 `[batch]`.
+        """
+        return self.collate_fn(self.source.read(numbers.tolist()))
+
+
+def make_loader(batches: SampleBatches, *, num_workers: int, pin_memory: bool) -> ResumableLoader:
+    """Returns what hands out batches as tensors, read ahead by workers if there are any.
+
+    Args:
+      batches: What is read.
+      num_workers: Processes that read ahead; 0 for none.
+      pin_memory: Whether tensors are put where a GPU takes them from.
+    """
+    options: dict[str, Any] = {}
+    if num_workers:
+        # Ctrl-C is for the process that trains.
+        options = {"persistent_workers": True, "worker_init_fn": _ignore_interrupts}
+    return ResumableLoader(
+        torch_stream.batch_stream(batches),
+        num_workers=num_workers,
+        pin_memory=pin_memory,
+        **options,
+    )
+
+
+def _ignore_interrupts(worker: int) -> None:
+    del worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
