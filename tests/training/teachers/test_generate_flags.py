@@ -163,7 +163,6 @@ def test_estimate_says_bytes_and_time_and_writes_nothing(run, tmp_path):
         (("--output=x", "--config=0", "--num_samples=-3"), "--num_samples is -3"),
         (("--output=x", "--config=0", "--num_samples=1", "--batch_size=0"), "--batch_size is 0"),
         (("--output=x", "--config=0", "--num_samples=1", "--seed=-1"), "--seed is -1"),
-        (("--output=x", "--config=5", "--num_samples=1"), "kept for T5"),
         (("--output=x", "--config=8", "--num_samples=1"), "no teacher '8'"),
         (("--output=x", "--config=0", "--num_samples=1", "--offset=1"), "does not take --offset"),
         (("--output=x", "--config=9", "--num_samples=1", "--dtype=float64"), "not take --dtype"),
