@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, Callable
 
 from absl import flags
@@ -10,6 +11,7 @@ from absl import flags
 from code_t5 import errors
 from code_t5.training.teachers import estimate, generating, registry, verifying
 from code_t5.training.teachers.generating import GenerationConfig
+from code_t5.training.teachers.registry import Setting
 from code_t5.training.teachers.teacher import TRAIN, VALIDATION
 
 _DEFINE_FNS: dict[str, Callable[..., Any]] = {
@@ -47,26 +49,33 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     define_settings(values)
 
 
-def define_settings(values: flags.FlagValues = flags.FLAGS) -> None:
-    """Defines a flag for each setting of a teacher; None stands for one that was not given.
+def define_settings(
+    values: flags.FlagValues = flags.FLAGS, *, settings: Sequence[Setting] | None = None
+) -> None:
+    """Defines a flag for each setting; None stands for one that was not given.
 
     Args:
       values: Gets them.
+      settings: None for those of the teachers.
     """
-    for setting in registry.all_settings():
+    for setting in registry.all_settings() if settings is None else settings:
         choices = f", of {' or '.join(setting.choices)}" if setting.choices else ""
         default = "" if setting.default is None else f" By default {setting.default}{choices}."
         define_fn = _DEFINE_FNS[setting.kind]
         define_fn(setting.name, None, setting.help + default, flag_values=values)
 
 
-def read_settings(values: flags.FlagValues = flags.FLAGS) -> dict[str, Any]:
+def read_settings(
+    values: flags.FlagValues = flags.FLAGS, *, settings: Sequence[Setting] | None = None
+) -> dict[str, Any]:
     """Returns the settings that were given.
 
     Args:
       values: The flags.
+      settings: None for those of the teachers.
     """
-    found = {setting.name: values[setting.name].value for setting in registry.all_settings()}
+    wanted = registry.all_settings() if settings is None else settings
+    found = {setting.name: values[setting.name].value for setting in wanted}
     return {name: value for name, value in found.items() if value is not None}
 
 
