@@ -98,6 +98,8 @@ class NBestTask(seqio.Task):
 
     def get_dataset(self, *args: Any, **kwargs: Any) -> tf.data.Dataset:
         """Returns a split's examples; see `seqio.Task`."""
+        # A pass that seqio remembers would be drawn once for all.
+        kwargs["try_in_mem_cache"] = False
         with trainer_errors.one_line_errors():
             return super().get_dataset(*args, **kwargs)
 

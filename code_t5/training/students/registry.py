@@ -41,6 +41,28 @@ FAMILIES: tuple[StudentFamily, ...] = (
         teachers=("waveform_0", "waveform_1", "waveform_2", "waveform_3"),
         make="code_t5.training.students.waveform:open_waveform_student",
     ),
+    StudentFamily(
+        teachers=("t5_dev_top32", "t5_dev_mass99", "t5_dev_nbest4", "t5_small_top32"),
+        make="code_t5.training.students.t5_student:open_t5_student",
+        settings=(
+            Setting("student_size", "tiny", "Of a T5 student.", choices=("tiny", "dev", "small")),
+            Setting("alpha", 0.5, "Share of cross-entropy; the rest is divergence.", kind="float"),
+            Setting(
+                "kl_temperature",
+                None,
+                "Divides logits for the divergence; by default as they were stored.",
+                kind="float",
+            ),
+            Setting(
+                "missing_mass",
+                "spread",
+                "What the student is told of tokens that were not kept.",
+                choices=("spread", "one_bucket", "left_out"),
+            ),
+            Setting("vocabulary_dir", None, "The teacher's vocabulary, if it is not found."),
+        ),
+        teacher_paths=("model_dir", "hf_dir"),
+    ),
 )
 
 
