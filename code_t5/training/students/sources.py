@@ -12,9 +12,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from code_t5 import errors
 from code_t5.encoding import torch_stream
 from code_t5.encoding.item_order import ItemOrder, Resumable, ShardedOrder
 from code_t5.encoding.torch_stream import ResumableLoader
+from code_t5.encoding.whole_numbers import read_whole_number
 from code_t5.storage import fingerprints
 from code_t5.training.students.student import CollateFn
 from code_t5.training.teachers.batching import BatchRunner
@@ -64,18 +66,31 @@ class CachedSource:
       fields: Names of those that are read.
     """
 
-    def __init__(self, samples: CachedSamples, *, fields: Sequence[str]) -> None:
+    def __init__(
+        self, samples: CachedSamples, *, fields: Sequence[str], num_samples: int | None = None
+    ) -> None:
         """Takes an open cache.
 
         Args:
           samples: The cache.
           fields: Names of those that are read.
+          num_samples: How many there are to be, the first ones; None for all.
+
+        Raises:
+          InputError: The cache has fewer, or the number does not do.
         """
         self.samples = samples
         self.fields = tuple(fields)
+        self._num_samples = len(samples) if num_samples is None else num_samples
+        read_whole_number(self._num_samples, name="the number of samples", at_least=1)
+        if self._num_samples > len(samples):
+            raise errors.InputError(
+                f"found {num_samples:,} as the number of samples; wanted at most the "
+                f"{len(samples):,} of {samples.path}; give fewer, or leave it out for all"
+            )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _open_source, (self.samples.path, self.fields)
+        return _open_source, (self.samples.path, self.fields, self._num_samples)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -84,7 +99,7 @@ class CachedSource:
 
     def __len__(self) -> int:
         """Returns how many samples there are."""
-        return len(self.samples)
+        return self._num_samples
 
     def read(self, numbers: Sequence[int]) -> dict[str, Any]:
         """Copies some samples.
@@ -95,8 +110,9 @@ class CachedSource:
         return self.samples.read(numbers, self.fields)
 
 
-def _open_source(path: str, fields: Sequence[str]) -> CachedSource:
-    return CachedSource(CachedSamples(path, mend=how_to_mend(path)), fields=fields)
+def _open_source(path: str, fields: Sequence[str], num_samples: int) -> CachedSource:
+    samples = CachedSamples(path, mend=how_to_mend(path))
+    return CachedSource(samples, fields=fields, num_samples=num_samples)
 
 
 class LiveSource:

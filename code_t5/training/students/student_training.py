@@ -47,9 +47,9 @@ class StudentTrainingConfig:
       cached_val_path: Validation samples; None to ask the live teacher.
       teacher_settings: Those that are not to be the default.
       student_settings: The same.
-      num_samples: Training samples of a live teacher; None for all, or a default if there is no
+      num_samples: Training samples, the first ones; None for all, or for a default if there is no
         end of them.
-      num_val_samples: Validation samples of a live teacher; None for all.
+      num_val_samples: Validation samples, the first ones; None for all.
       epochs: Passes over the training samples.
       batch_size: Samples of a batch.
       learning_rate: None for the student's own.
@@ -131,13 +131,16 @@ def _make_loop(config: StudentTrainingConfig, *, student: Student, data: _Data) 
     rate = student.learning_rate if config.learning_rate is None else config.learning_rate
     batches = [
         SampleBatches(
-            _source(samples, student=student),
+            _source(samples, student=student, num_samples=num_samples),
             collate_fn=student.collate_fn,
             batch_size=config.batch_size,
             seed=config.seed,
             shuffle=samples is data.train,
         )
-        for samples in (data.train, data.validation)
+        for samples, num_samples in (
+            (data.train, config.num_samples),
+            (data.validation, config.num_val_samples),
+        )
     ]
     is_cached = config.cached_train_path is not None
     pin_memory = config.device != "cpu"
@@ -168,9 +171,16 @@ def _make_loop(config: StudentTrainingConfig, *, student: Student, data: _Data) 
     )
 
 
-def _source(samples: CachedSamples | LiveSource, *, student: Student) -> SampleSource:
+def _source(
+    samples: CachedSamples | LiveSource, *, student: Student, num_samples: int | None
+) -> SampleSource:
+    """Returns the samples that are read.
+
+    Raises:
+      InputError: There are fewer than are wanted.
+    """
     if isinstance(samples, CachedSamples):
-        return CachedSource(samples, fields=student.fields)
+        return CachedSource(samples, fields=student.fields, num_samples=num_samples)
     return samples
 
 

@@ -15,7 +15,6 @@ from code_t5.training.teachers import generate_flags, generating
 from code_t5.training.teachers import registry as teacher_registry
 
 _CACHED = ("cached_train_path", "cached_val_path")
-_LIVE = ("num_samples", "num_val_samples")
 
 
 def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
@@ -41,8 +40,11 @@ def define_flags(values: flags.FlagValues = flags.FLAGS) -> None:
     number("num_workers", 1, "Processes that read a cache ahead; 0 for none.", lower_bound=0)
     string("device", "auto", "auto, cpu, cuda or cuda:1.")
     decimal("checkpoint_seconds", 60.0, "Between checkpoints; one more after each epoch.")
-    number("num_samples", None, "Training samples that a live teacher is asked about.")
-    number("num_val_samples", None, "Validation samples that a live teacher is asked about.")
+    default = student_training.DEFAULT_NUM_SAMPLES
+    number(
+        "num_samples", None, f"Training samples, the first; by default all, or {default:,} live."
+    )
+    number("num_val_samples", None, "Validation samples, the first; by default all.")
     yes_or_no("wandb", help="Logs to Weights & Biases too, if it is installed.")
     generate_flags.define_settings(values)
     generate_flags.define_settings(values, settings=registry.all_settings())
@@ -114,12 +116,11 @@ def _check_source(given: dict[str, Any]) -> None:
       InputError: It is not.
     """
     is_cached = given["use_cached_data"]
-    for name in _LIVE if is_cached else _CACHED:
+    for name in () if is_cached else _CACHED:
         if given[name] is not None:
-            wanted = "it to be left out" if is_cached else "--use_cached_data beside it"
             raise errors.InputError(
-                f"--{name} was given with{'' if is_cached else 'out'} --use_cached_data; wanted "
-                f"{wanted}; {'leave it out' if is_cached else 'add that, or leave it out'}"
+                f"--{name} was given without --use_cached_data; wanted both, or neither to ask the "
+                "live teacher; add that, or leave it out"
             )
     for name in _CACHED if is_cached else ():
         if given[name] is None:
