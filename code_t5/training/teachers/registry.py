@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Callable
 
 from code_t5 import errors
 from code_t5.training.teachers.teacher import Teacher, TeacherSpec
@@ -45,14 +45,18 @@ class TeacherFamily:
       make: `module:function`, called with the name, `settings=` (all of them, a mapping) and
         `device=`; returns the teacher.
       settings: What a user may choose.
+      settle: `module:function`, called with name and settings (all of them) before processes
+        start; returns settings that mean the same in all of them. None where they do anyway.
     """
 
     names: Mapping[int, str]
     make: str
     settings: tuple[Setting, ...] = ()
+    settle: str | None = None
 
 
 _OPEN_T5 = "code_t5.training.teachers.t5_opening:open_t5_teacher"
+_SETTLE_T5 = "code_t5.training.teachers.t5_opening:settle_settings"
 _T5_SETTINGS = (
     Setting(
         "model_dir",
@@ -110,7 +114,10 @@ FAMILIES = (
         settings=(Setting("dtype", "float32", "Of the signals.", choices=("float32", "float64")),),
     ),
     TeacherFamily(
-        names={4: "t5_dev_top32", 7: "t5_small_top32"}, make=_OPEN_T5, settings=_TOKEN_SETTINGS
+        names={4: "t5_dev_top32", 7: "t5_small_top32"},
+        make=_OPEN_T5,
+        settings=_TOKEN_SETTINGS,
+        settle=_SETTLE_T5,
     ),
     TeacherFamily(
         names={5: "t5_dev_mass99"},
@@ -119,6 +126,7 @@ FAMILIES = (
             *_TOKEN_SETTINGS,
             Setting("mass", None, "T5: probability to keep. By default 0.99.", kind="float"),
         ),
+        settle=_SETTLE_T5,
     ),
     TeacherFamily(
         names={6: "t5_dev_nbest4"},
@@ -132,6 +140,7 @@ FAMILIES = (
                 kind="integer",
             ),
         ),
+        settle=_SETTLE_T5,
     ),
 )
 
@@ -207,6 +216,7 @@ def teacher_spec(
 
     Raises:
       InputError: There is no such teacher, or it does not take a setting.
+      CodeT5Error: There is no model of it.
     """
     family, name = family_of(name_or_number), resolve_name(name_or_number)
     given = {key: value for key, value in (settings or {}).items() if value is not None}
@@ -223,8 +233,10 @@ def teacher_spec(
                 f"the {key} is {str(value)[:40]!a}; wanted {' or '.join(choices)}; give one of "
                 "these"
             )
-    chosen = tuple((key, given.get(key, setting.default)) for key, setting in known.items())
-    return TeacherSpec(_make, (family.make, name, chosen))
+    chosen = {key: given.get(key, setting.default) for key, setting in known.items()}
+    if family.settle is not None:
+        chosen = _find(family.settle)(name, chosen)
+    return TeacherSpec(_make, (family.make, name, tuple(chosen.items())))
 
 
 def open_teacher(
@@ -247,8 +259,11 @@ def open_teacher(
 
 
 def _make(make: str, name: str, settings: tuple[tuple[str, Any], ...], device: str) -> Teacher:
-    module, function = make.split(":")
-    teacher: Teacher = getattr(importlib.import_module(module), function)(
-        name, settings=dict(settings), device=device
-    )
+    teacher: Teacher = _find(make)(name, settings=dict(settings), device=device)
     return teacher
+
+
+def _find(place: str) -> Callable[..., Any]:
+    module, function = place.split(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found

@@ -20,11 +20,12 @@ from code_t5.encoding.piece_model import EOS_ID, PAD_ID
 from code_t5.training.completing import completer
 from code_t5.training.teachers.t5_inputs import TaskInput
 
-# Of a group: rows that are worth a call, and the share of padding that is not worth another.
-_LEAST_ROWS = 8
-_MOST_PADDING = 0.2
-# Logits that are there at once.
-_MAX_LOGITS = 1 << 24
+# Of a group: rows that are worth a call, and the share of padding that is worth another.
+_LEAST_ROWS, _LEAST_ROWS_GPU = 8, 32
+_MOST_PADDING = 0.15
+# Logits that are there at once: as many as a processor keeps near, or as a GPU has use for.
+_MAX_LOGITS, _MAX_LOGITS_GPU = 1 << 20, 1 << 24
+_LEAST_PART = 64
 
 
 class Beams(NamedTuple):
@@ -57,6 +58,17 @@ class T5Network:
         completer.heed_mask(model)
         self.model = model.to(device).eval()
         self.device = device
+
+    def groups(self, examples: Sequence[TaskInput]) -> list[list[int]]:
+        """Puts examples of about one length together, as suits the device.
+
+        Args:
+          examples: A batch.
+
+        Returns:
+          Numbers of the examples of each group.
+        """
+        return groups(examples, _LEAST_ROWS if self.device == "cpu" else _LEAST_ROWS_GPU)
 
     def states(self, group: Sequence[TaskInput]) -> Any:
         """Returns the decoder's states at all positions of some examples.
@@ -95,7 +107,8 @@ class T5Network:
         import torch
 
         config = self.model.config
-        rows = max(1, _MAX_LOGITS // config.vocab_size)
+        most = _MAX_LOGITS if self.device == "cpu" else _MAX_LOGITS_GPU
+        rows = max(_LEAST_PART, most // config.vocab_size)
         # T5 scales where the embeddings are the output weights too.
         scale = config.d_model**-0.5 if config.tie_word_embeddings else 1.0
         with torch.inference_mode():
@@ -174,7 +187,7 @@ class T5Network:
           float32 `[num_examples]`, in nats.
         """
         found = np.zeros(len(examples), dtype=np.float32)
-        for numbers in groups(examples):
+        for numbers in self.groups(examples):
             group = [examples[number] for number in numbers]
             logs = self.log_probabilities_of(group)
             ends = np.cumsum([len(example.targets) for example in group])
@@ -198,11 +211,12 @@ def _until_eos(tokens: list[int]) -> list[int]:
     return tokens[: tokens.index(EOS_ID) + 1] if EOS_ID in tokens else tokens
 
 
-def groups(examples: Sequence[TaskInput]) -> list[list[int]]:
+def groups(examples: Sequence[TaskInput], least_rows: int = _LEAST_ROWS) -> list[list[int]]:
     """Puts examples of about one length together.
 
     Args:
       examples: A batch.
+      least_rows: How many stand together, whatever their lengths.
 
     Returns:
       Numbers of the examples of each group; the same for the same lengths.
@@ -222,7 +236,7 @@ def groups(examples: Sequence[TaskInput]) -> list[list[int]]:
         # Those before it have at most as many targets.
         padded = rows * (num_targets + max(widest, num_inputs))
         total = real + num_targets + num_inputs
-        if not found or (rows > _LEAST_ROWS and total < (1 - _MOST_PADDING) * padded):
+        if not found or (rows > least_rows and total < (1 - _MOST_PADDING) * padded):
             found.append([])
             real = widest = 0
         found[-1].append(number)
@@ -241,22 +255,25 @@ def most_likely(logits: Any, *, k: int, temperature: float) -> tuple[np.ndarray,
 
     Returns:
       ids int64 `[num_positions, k]`, their log-probabilities float32 `[num_positions, k]`, and the
-      probability of all others together, float64 `[num_positions]`.
+      probability of all others together, float32 `[num_positions]`.
 
     Raises:
       ArtifactError: A logit is no number.
     """
     import torch
 
-    logs = torch.log_softmax(logits / temperature if temperature != 1 else logits, dim=1)
-    kept, ids = logs.topk(k, dim=1)
-    rest = logs.exp().scatter_(1, ids, 0.0).sum(dim=1, dtype=torch.float64)
-    if not bool(torch.isfinite(kept[:, 0]).all() & torch.isfinite(rest).all()):
+    scaled = logits if temperature == 1 else logits / temperature
+    kept, ids = scaled.topk(k, dim=1)
+    shares = (scaled - kept[:, :1]).exp_()
+    totals = shares.sum(dim=1, keepdim=True)
+    rest = shares.scatter_(1, ids, 0.0).sum(dim=1, keepdim=True) / totals
+    logs = kept - kept[:, :1] - totals.log()
+    if not bool(torch.isfinite(totals).all()):
         raise errors.ArtifactError(
             "the teacher gave logits that are no numbers; wanted numbers: its training went wrong; "
             "take an earlier checkpoint with --step"
         )
-    return ids.cpu().numpy(), kept.cpu().numpy(), rest.cpu().numpy()
+    return ids.cpu().numpy(), logs.cpu().numpy(), rest[:, 0].cpu().numpy()
 
 
 def import_libraries() -> None:

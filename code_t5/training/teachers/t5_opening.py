@@ -1,9 +1,12 @@
-"""Opens T5 teachers by name; what `registry` calls."""
+"""Opens T5 teachers by name; what `registry` calls.
+
+A name is `t5_<size>_<kind>`: the *kind* says what the teacher is asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Union
+from typing import Any
 
 from code_t5 import errors
 from code_t5.teacher_outputs.codec import TopKCodec
@@ -20,9 +23,24 @@ _KINDS: dict[str, dict[str, Any]] = {
 _MAX_BEAMS = 64
 
 
+def settle_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings that mean the same model in every process, even while it is being trained.
+
+    Args:
+      name: `t5_<size>_<kind>`.
+      settings: All of its family; None for a default.
+
+    Raises:
+      InputError: There is no such checkpoint.
+      NotBuiltError: There is no model.
+      ArtifactError: The checkpoints' list is damaged.
+    """
+    return {**settings, **t5_source.settle_model(name.split("_")[1], settings)}
+
+
 def open_t5_teacher(
-    name: str, settings: Mapping[str, Any], device: str
-) -> Union[T5TokenTeacher, T5SequenceTeacher]:
+    name: str, *, settings: Mapping[str, Any], device: str
+) -> T5TokenTeacher | T5SequenceTeacher:
     """Returns a teacher.
 
     Args:
@@ -36,7 +54,7 @@ def open_t5_teacher(
       VocabularyMismatchError: The Task's vocabulary is not the model's.
       ArtifactError: Something of it is damaged.
     """
-    _, size, kind = name.split("_")
+    _, _, kind = name.split("_")
     chosen = {
         key: default if settings.get(key) is None else settings[key]
         for key, default in _KINDS[kind].items()
@@ -45,7 +63,7 @@ def open_t5_teacher(
         raise errors.InputError(
             f"--num_beams is {chosen['num_beams']}; wanted 1 to {_MAX_BEAMS}; give such a number"
         )
-    source = t5_source.open_source(name, size=size, settings=settings)
+    source = t5_source.open_source(name, settings=settings)
     if "num_beams" in chosen:
         return T5SequenceTeacher(name, source=source, num_beams=chosen["num_beams"], device=device)
     temperature = settings.get("temperature")

@@ -18,7 +18,7 @@ import numpy as np
 from code_t5.encoding.piece_model import PAD_ID
 from code_t5.encoding.ragged import Ragged
 from code_t5.teacher_outputs.schema import ArrayField, OutputSchema
-from code_t5.training.teachers import t5_network, t5_teacher
+from code_t5.training.teachers import t5_teacher
 from code_t5.training.teachers.agreement import Agreement
 from code_t5.training.teachers.t5_inputs import TaskInput
 from code_t5.training.teachers.t5_network import Beams
@@ -111,7 +111,7 @@ class T5SequenceTeacher(T5Teacher):
         settings = {**self._settings, "suppress_tokens": self._suppressed}
         # What is written is as long for all.
         bare = [one._replace(targets=one.inputs[:1]) for one in inputs]
-        for group in t5_network.groups(bare):
+        for group in self.network.groups(bare):
             beams = self.network.beams(
                 [inputs[number] for number in group], settings=settings, num_beams=self.num_beams
             )

@@ -19,6 +19,7 @@ import numpy as np
 from code_t5 import errors
 from code_t5.encoding import token_model
 from code_t5.storage import fingerprints, prepared
+from code_t5.training.checkpoints import reading
 from code_t5.training.completing import loading
 from code_t5.training.hugging_face import fitting_vocabulary, opening, source_model
 from code_t5.training.hugging_face.architecture import Architecture
@@ -103,12 +104,11 @@ def hash_weights(arrays: Mapping[str, np.ndarray]) -> str:
     )
 
 
-def open_source(name: str, *, size: str, settings: Mapping[str, Any]) -> T5Source:
+def open_source(name: str, *, settings: Mapping[str, Any]) -> T5Source:
     """Finds the T5 of a teacher and the Task that it is asked about.
 
     Args:
-      name: Of the teacher, for messages.
-      size: That it must have.
+      name: Of the teacher: `t5_<size>_<kind>`.
       settings: `model_dir` or `hf_dir`, `step`, `data_dir`, `task_cache_dir`, `task`,
         `inputs_length`, `targets_length`; None for a default.
 
@@ -121,8 +121,9 @@ def open_source(name: str, *, size: str, settings: Mapping[str, Any]) -> T5Sourc
       VocabularyMismatchError: The Task's vocabulary is not the model's.
       ArtifactError: Something of it is damaged.
     """
-    data_dir = os.path.expanduser(settings["data_dir"] or prepared.find_data_dir())
-    found = _open_model(size, settings=settings, data_dir=data_dir)
+    size = name.split("_")[1]
+    data_dir = _data_dir(settings)
+    found = _open_model(size, settings=settings)
     architecture, num_embeddings = source_model.read_config(found.directory)
     _check_size(name, size=size, directory=found.directory, architecture=architecture)
     task = settings["task"] or found.task or DEFAULT_TASK
@@ -173,7 +174,53 @@ def _length(settings: Mapping[str, Any], name: str, *, default: int) -> int:
     return value
 
 
-def _open_model(size: str, *, settings: Mapping[str, Any], data_dir: str) -> HuggingFaceExport:
+def _data_dir(settings: Mapping[str, Any]) -> str:
+    return os.path.expanduser(settings["data_dir"] or prepared.find_data_dir())
+
+
+def settle_model(size: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the settings that say which model is meant, the newest checkpoint by its step.
+
+    Args:
+      size: By which a model directory is named.
+      settings: As of `open_source`.
+
+    Returns:
+      `model_dir`, `hf_dir` and `step`.
+
+    Raises:
+      InputError: Settings do not fit together, or there is no checkpoint.
+      NotBuiltError: There is no model.
+      ArtifactError: The checkpoints' list is damaged.
+    """
+    hf_dir, model_dir = _expanded(settings["hf_dir"]), _expanded(settings["model_dir"])
+    if hf_dir is not None:
+        for name in ("model_dir", "step"):
+            if settings[name] is not None:
+                raise errors.InputError(
+                    f"--{name} was given with --hf_dir, which is one model; wanted either --hf_dir "
+                    f"or --model_dir; leave --{name} out"
+                )
+        if not os.path.isdir(hf_dir):
+            raise errors.NotBuiltError(
+                f"there is no directory {hf_dir}; wanted a T5 that save_pretrained or "
+                "scripts/export.py wrote; give its directory as --hf_dir"
+            )
+        return {"hf_dir": os.path.abspath(hf_dir), "model_dir": None, "step": None}
+    task, data_dir = settings["task"] or DEFAULT_TASK, _data_dir(settings)
+    if model_dir is None:
+        model_dir = os.path.join(data_dir, "models", f"{task.replace('/', '_')}-{size}")
+    if not os.path.isdir(model_dir):
+        raise errors.NotBuiltError(
+            f"there is no model directory {model_dir}; wanted one that the trainer has trained "
+            f"in; run: scripts/train.sh {task} {size} cpu_1 --data_dir {data_dir}, or give "
+            "--model_dir or --hf_dir"
+        )
+    step = reading.newest_step(model_dir) if settings["step"] is None else settings["step"]
+    return {"hf_dir": None, "model_dir": os.path.abspath(model_dir), "step": step}
+
+
+def _open_model(size: str, *, settings: Mapping[str, Any]) -> HuggingFaceExport:
     """Opens the model; a foreign one has the step -1 and no Task.
 
     Raises:
@@ -181,30 +228,12 @@ def _open_model(size: str, *, settings: Mapping[str, Any], data_dir: str) -> Hug
       NotBuiltError: There is no model.
       ArtifactError: It is damaged.
     """
-    hf_dir, model_dir = _expanded(settings["hf_dir"]), _expanded(settings["model_dir"])
-    if hf_dir is None:
-        task = settings["task"] or DEFAULT_TASK
-        if model_dir is None:
-            model_dir = os.path.join(data_dir, "models", f"{task.replace('/', '_')}-{size}")
-        if not os.path.isdir(model_dir):
-            raise errors.NotBuiltError(
-                f"there is no model directory {model_dir}; wanted one that the trainer has trained "
-                f"in; run: scripts/train.sh {task} {size} cpu_1 --data_dir {data_dir}, or give "
-                "--model_dir or --hf_dir"
-            )
-        return opening.latest_export(model_dir, data_dir=data_dir, step=settings["step"])
-    for name in ("model_dir", "step"):
-        if settings[name] is not None:
-            raise errors.InputError(
-                f"--{name} was given with --hf_dir, which is one model; wanted either --hf_dir or "
-                f"--model_dir; leave --{name} out"
-            )
-    folder = pathlib.Path(hf_dir)
-    if not folder.is_dir():
-        raise errors.NotBuiltError(
-            f"there is no directory {hf_dir}; wanted a T5 that save_pretrained or scripts/export.py "
-            "wrote; give its directory as --hf_dir"
+    chosen = settle_model(size, settings)
+    if chosen["hf_dir"] is None:
+        return opening.latest_export(
+            chosen["model_dir"], data_dir=_data_dir(settings), step=chosen["step"]
         )
+    folder = pathlib.Path(chosen["hf_dir"])
     if fitting_vocabulary.trained_on(folder) is not None:
         return opening.open_export(folder)
     lengths = dict.fromkeys(("inputs", "targets"), _DEFAULT_LENGTH)
