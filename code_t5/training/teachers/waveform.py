@@ -42,12 +42,13 @@ def _config(name: str, inputs: SineRange, sizes: Sequence[int]) -> WaveformConfi
     return WaveformConfig(name, NetworkConfig(*sizes), inputs)
 
 
+# 255 taps would make the filters of torch many times as slow as 127 do.
 # Sizes in the order of NetworkConfig: the seed, bands and taps, frames, recurrence, convolutions.
 CONFIGS = (
     _config("waveform_0", _NARROW, (100, 8, 127, 4, 2, 32, 12, 7)),
     _config("waveform_1", _WIDE, (101, 8, 127, 4, 2, 32, 12, 7)),
-    _config("waveform_2", _NARROW, (102, 8, 255, 4, 2, 64, 16, 7)),
-    _config("waveform_3", _WIDE, (103, 8, 255, 4, 3, 64, 16, 9)),
+    _config("waveform_2", _NARROW, (102, 8, 127, 4, 2, 64, 16, 7)),
+    _config("waveform_3", _WIDE, (103, 8, 127, 4, 3, 64, 16, 9)),
 )
 
 
