@@ -1,7 +1,7 @@
 """Prints how long a student's epoch takes from a cache, and from the live teacher.
 
     python -m benchmarks.student_epoch --config 0
-    python -m benchmarks.student_epoch --config t5_dev_top32 --model_dir MODEL_DIR --data_dir DATA_DIR
+    python -m benchmarks.student_epoch --config t5_dev_top32 --data_dir DATA_DIR [--model_dir DIR]
 
 For each of `--seeds` it asks the teacher once for `--num_samples` training samples and for the
 validation samples, and stores them. Then the same student is trained twice, as

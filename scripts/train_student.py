@@ -16,6 +16,7 @@ from absl import flags
 
 from code_t5 import command_line, errors
 from code_t5.training.students import train_flags
+from code_t5.training.teachers import generate_flags
 
 
 def main(argv: Sequence[str]) -> None:
@@ -34,6 +35,7 @@ def main(argv: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     train_flags.define_flags()
-    # Makes `--help` list them.
+    # Makes `--help` list them, and the settings of teachers and students.
     flags.adopt_module_key_flags(train_flags)
+    flags.adopt_module_key_flags(generate_flags)
     command_line.run(main)

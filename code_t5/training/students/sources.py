@@ -258,6 +258,25 @@ def make_loader(batches: SampleBatches, *, num_workers: int, pin_memory: bool) -
     )
 
 
+def read_batches(loader: ResumableLoader) -> Iterator[Any]:
+    """Yields the batches that are left in an epoch.
+
+    Args:
+      loader: Hands them out.
+
+    Raises:
+      CodeT5Error: One cannot be read; from a worker it comes without the worker's traceback.
+    """
+    try:
+        yield from loader
+    except errors.CodeT5Error as error:
+        if "\n" not in str(error):
+            raise
+        # torch gives a worker's error its whole traceback, which ends with what it says.
+        last = str(error).strip().rsplit("\n", 1)[-1]
+        raise type(error)(last.partition(": ")[2] or last) from None
+
+
 def _ignore_interrupts(worker: int) -> None:
     del worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from code_t5 import errors
 from code_t5.encoding.whole_numbers import read_whole_number
-from code_t5.storage import atomic
+from code_t5.teacher_outputs import only_writer
 from code_t5.teacher_outputs import plan as plans
 from code_t5.training.students import registry, sources, training_logs
 from code_t5.training.students.sources import CachedSource, LiveSource, SampleBatches, SampleSource
@@ -100,11 +100,11 @@ def train(config: StudentTrainingConfig) -> list[EpochResult]:
       NotBuiltError: There is no cache, or no such teacher.
       ArtifactError: The cache is damaged or of another teacher, or the checkpoint is damaged.
       BusyError: Another process trains in this directory.
-      CodeT5Error: The loss is no number, or wandb does not begin.
+      CodeT5Error: The loss is no number, the disk is full, or wandb does not begin.
       KeyboardInterrupt: Ctrl-C was pressed; the last step is kept.
     """
-    for name in ("epochs", "batch_size"):
-        read_whole_number(getattr(config, name), name=f"--{name}", at_least=1)
+    for name, at_least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+        read_whole_number(getattr(config, name), name=f"--{name}", at_least=at_least)
     registry.family_of(config.teacher)
     if config.wandb:
         training_logs.import_wandb()
@@ -115,7 +115,8 @@ def train(config: StudentTrainingConfig) -> list[EpochResult]:
     student = registry.open_student(
         config.teacher, parts=data.parts, settings=config.student_settings
     )
-    with atomic.lock(config.output_dir / ".lock", purpose="training a student"):
+    target = only_writer.resolve(config.output_dir)
+    with only_writer.clear_disk_errors(target), only_writer.only_writer(target):
         loop = _make_loop(config, student=student, data=data)
         with _open_logs(config, student=student, step=loop.step) as logs:
             return loop.run(logs)

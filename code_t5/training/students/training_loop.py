@@ -27,7 +27,7 @@ from code_t5.encoding import keys
 from code_t5.encoding.torch_stream import ResumableLoader
 from code_t5.progress import progress_bar
 from code_t5.storage import atomic
-from code_t5.training.students import checkpoint
+from code_t5.training.students import checkpoint, sources
 from code_t5.training.students.student import LOSS, Student
 from code_t5.training.students.training_logs import TimeShares, TrainingLog
 
@@ -313,7 +313,7 @@ class StudentLoop:
         sums: dict[str, float] = {}
         total = 0.0
         with torch.no_grad():
-            for batch in self._validation:
+            for batch in sources.read_batches(self._validation):
                 on_device = self._on_device(batch)
                 weight = self.student.weight(on_device)
                 for name, value in self.student.losses(on_device).items():
@@ -328,8 +328,12 @@ def _step_seed(seed: int, step: int) -> int:
 
 
 def _timed(batches: ResumableLoader) -> Iterator[tuple[Any, float]]:
-    """Yields batches, and for how many seconds each was waited for."""
-    iterator = iter(batches)
+    """Yields batches, and for how many seconds each was waited for.
+
+    Raises:
+      CodeT5Error: One cannot be read.
+    """
+    iterator = sources.read_batches(batches)
     while True:
         start = time.perf_counter()
         batch = next(iterator, None)

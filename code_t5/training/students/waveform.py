@@ -48,7 +48,7 @@ class StudentConfig:
     """
 
     frame_size: int = 56
-    num_channels: int = 48
+    num_channels: int = 32
     num_layers: int = 6
     condition_size: int = 32
 
@@ -142,7 +142,7 @@ class WaveformStudent:
 
     name = "waveform"
     fields = _FIELDS
-    learning_rate = 2e-3
+    learning_rate = 4e-3
     collate_fn = staticmethod(collate)
 
     def __init__(self, config: StudentConfig = StudentConfig()) -> None:  # noqa: B008 - frozen
