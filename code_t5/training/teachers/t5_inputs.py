@@ -191,11 +191,29 @@ def open_task(
             f"the Task {task} leaves its objective to gin, which is not read here; wanted one that "
             f"fixes it: {names}; give one of these as --task"
         )
-    model = token_model.load_token_model(dataset.vocabulary_dir)
-    made = OBJECTIVES[chosen](lengths, model=model)
+    made = _make_objective(chosen, dataset=dataset, lengths=lengths)
     folder = pathlib.Path(task_cache_dir or os.path.join(data_dir, CACHES_FOLDER), task)
     reader = _open_tokens(folder, dataset=dataset)
     return TaskInputs(task, reader=reader, objective=made, vocabulary_dir=dataset.vocabulary_dir)
+
+
+def _make_objective(
+    name: str, *, dataset: prepared.PreparedDataset, lengths: Mapping[str, int]
+) -> Objective:
+    """Sets an objective up.
+
+    Raises:
+      InputError: A length is too short for it.
+    """
+    model = token_model.load_token_model(dataset.vocabulary_dir)
+    try:
+        return OBJECTIVES[name](lengths, model=model)
+    except errors.InputError as error:
+        # gin adds lines; what to set stands last in the first of them.
+        found = str(error).partition("\n")[0].rpartition("; ")[0]
+        raise errors.InputError(
+            f"{found}; give a larger --inputs_length or --targets_length"
+        ) from None
 
 
 def _open_tokens(folder: pathlib.Path, *, dataset: prepared.PreparedDataset) -> TokenCacheReader:

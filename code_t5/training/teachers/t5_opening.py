@@ -15,7 +15,7 @@ from code_t5.training.teachers.t5_sequence_level import T5SequenceTeacher
 from code_t5.training.teachers.t5_token_level import T5TokenTeacher
 
 # What a name's end stands for, where the user does not choose.
-_KINDS: dict[str, dict[str, Any]] = {
+KINDS: dict[str, dict[str, Any]] = {
     "top32": {"k": 32},
     "mass99": {"k": 64, "mass": 0.99},
     "nbest4": {"num_beams": 4},
@@ -57,7 +57,7 @@ def open_t5_teacher(
     _, _, kind = name.split("_")
     chosen = {
         key: default if settings.get(key) is None else settings[key]
-        for key, default in _KINDS[kind].items()
+        for key, default in KINDS[kind].items()
     }
     if "num_beams" in chosen and not 1 <= chosen["num_beams"] <= _MAX_BEAMS:
         raise errors.InputError(
