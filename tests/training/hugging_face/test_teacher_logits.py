@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from code_t5.training.hugging_face import export_hugging_face
 from code_t5.training.hugging_face.opening import open_export
 from code_t5.training.teachers.t5_inputs import TaskInput
 
 
+@pytest.mark.slow
 def test_logits_of_a_teacher_are_those_of_mesh_tensorflow(mesh_models, trained_small, tmp_path):
     from code_t5.encoding.token_model import load_token_model
     from code_t5.training.completing import loading
