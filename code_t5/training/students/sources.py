@@ -6,13 +6,12 @@ the other. Only the time that they take differs.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from code_t5 import errors
+from code_t5 import errors, parallel
 from code_t5.encoding import torch_stream
 from code_t5.encoding.item_order import ItemOrder, Resumable, ShardedOrder
 from code_t5.encoding.torch_stream import ResumableLoader
@@ -248,8 +247,8 @@ def make_loader(batches: SampleBatches, *, num_workers: int, pin_memory: bool) -
     """
     options: dict[str, Any] = {}
     if num_workers:
-        # Ctrl-C is for the process that trains.
-        options = {"persistent_workers": True, "worker_init_fn": _ignore_interrupts}
+        # A worker that outlives a killed training would hold its lock.
+        options = {"persistent_workers": True, "worker_init_fn": _start_worker}
     return ResumableLoader(
         torch_stream.batch_stream(batches),
         num_workers=num_workers,
@@ -277,6 +276,6 @@ def read_batches(loader: ResumableLoader) -> Iterator[Any]:
         raise type(error)(last.partition(": ")[2] or last) from None
 
 
-def _ignore_interrupts(worker: int) -> None:
+def _start_worker(worker: int) -> None:
     del worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parallel.start_worker()
