@@ -1,10 +1,10 @@
 """A T5 in torch, asked about examples: states of the decoder, logits, and the best beams.
 
-For logits, examples of unlike lengths are asked about in *groups*: within a batch those of about one length
-stand together, so that little of a group is padding. Padding is masked, but sums are taken in other
-orders in groups of other shapes: the last digits of what is said depend on the group, and so on the
-batch. A *position* is a place in the targets; the *state* there is what the decoder has before the
-last layer, from which the logits of the token there follow.
+For logits, examples of unlike lengths are asked about in *groups*: within a batch those of about
+one length stand together, so that little of a group is padding. Padding is masked, but sums are
+taken in other orders in groups of other shapes: the last digits of what is said depend on the
+group, and so on the batch. A *position* is a place in the targets; the *state* there is what the
+decoder has before the last layer, from which the logits of the token there follow.
 """
 
 from __future__ import annotations
