@@ -33,6 +33,7 @@ def teacher_outputs(
     path: Any = None,
     validation_path: Any = None,
     hypothesis: Any = nbest_source.BEST,
+    task: Any = None,
 ) -> dict[str, Any]:
     """Takes up what gin binds in the scope of a Task's name.
 
@@ -41,6 +42,8 @@ def teacher_outputs(
       path: Directory of the outputs that are trained on.
       validation_path: Directory of those for validation; None for none.
       hypothesis: Which one becomes targets, `'best'` or `'drawn'`.
+      task: The Task that the teacher was asked about. Registering binds it, so that the operative
+        configuration tells those who export the model; what a user binds does not count.
 
     Returns:
       The arguments.
@@ -50,6 +53,7 @@ def teacher_outputs(
         "path": path,
         "validation_path": validation_path,
         "hypothesis": hypothesis,
+        "task": task,
     }
 
 
@@ -60,7 +64,8 @@ def _keep_end_of_inputs(
 
     def cut(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         inputs, length = example["inputs"], sequence_length["inputs"]
-        is_cut = tf.logical_and(tf.size(inputs) > length, inputs[-1:] == EOS_ID)
+        # Under mesh-tensorflow `==` compares tensors by identity.
+        is_cut = tf.logical_and(tf.size(inputs) > length, tf.equal(inputs[-1:], EOS_ID))
         end = tf.boolean_mask(inputs[-1:], is_cut)
         return {**example, "inputs": tf.concat([inputs[: length - tf.size(end)], end], axis=0)}
 
@@ -104,6 +109,12 @@ class NBestTask(seqio.Task):
             return super().get_dataset(*args, **kwargs)
 
 
+def _bound_values(name: str) -> dict[str, Any]:
+    # Called through gin and in the name's own scope: so the operative configuration holds it.
+    with gin.config_scope(name.split("/")):
+        return teacher_outputs(name)
+
+
 def _read_source(name: str) -> nbest_source.NBestDataSource:
     """Returns the source of a Task, opened.
 
@@ -112,9 +123,7 @@ def _read_source(name: str) -> nbest_source.NBestDataSource:
       NotBuiltError: There are no outputs.
       ArtifactError: They are damaged, or of two teachers.
     """
-    # Called through gin and in the name's own scope: so the operative configuration holds it.
-    with gin.config_scope(name.split("/")):
-        bound = teacher_outputs(name)
+    bound = _bound_values(name)
     paths = {"train": bound["path"], "validation": bound["validation_path"]}
     for split, path in list(paths.items()):
         if path is None and split != "train":
@@ -130,6 +139,10 @@ def _read_source(name: str) -> nbest_source.NBestDataSource:
     return source
 
 
+def _asked_task(source: nbest_source.NBestDataSource) -> str:
+    return str(dict(source.outputs["train"].parts["data"] or {}).get("task"))
+
+
 def _find_vocabulary(name: str, source: nbest_source.NBestDataSource) -> seqio.Vocabulary:
     """Returns the vocabulary of the Task that the teacher was asked about.
 
@@ -138,11 +151,11 @@ def _find_vocabulary(name: str, source: nbest_source.NBestDataSource) -> seqio.V
       VocabularyMismatchError: It has another vocabulary than the teacher had.
     """
     parts = source.outputs["train"].parts
-    asked = dict(parts["data"] or {}).get("task")
+    asked = _asked_task(source)
     vocabulary = (
         requested.find(
             asked,
-            asked=f"the teacher outputs of the Task {name} are about the Task {str(asked)[:80]!a}",
+            asked=f"the teacher outputs of the Task {name} are about the Task {asked[:80]!a}",
             wanted="Wanted it for its vocabulary; name the --data_dir of its data set",
         )
         .output_features["targets"]
@@ -183,6 +196,9 @@ def register_nbest_tasks() -> list[str]:
             )
         source = _read_source(name)
         vocabulary = _find_vocabulary(name, source)
+        with gin.unlock_config():
+            gin.bind_parameter(f"{name}/code_t5.teacher_outputs.task", _asked_task(source))
+        _bound_values(name)
         task = NBestTask(name, source=source, vocabulary=vocabulary)
         seqio.TaskRegistry.add_provider(name, task)
     return names

@@ -107,6 +107,8 @@ def test_it_may_be_a_member_of_a_mixture(outputs):
     gin_mixtures.mixture_name("mix")
     mixture = seqio.MixtureRegistry.get("mix")
     assert {task.name: mixture.get_rate(task) for task in mixture.tasks}["taught"] == 20
+    gin.parse_config("alone/mixture.members = ['taught']")
+    assert [len(example["targets"]) for example in _examples("alone", num_epochs=1)] == [3] * 20
 
 
 def test_the_operative_configuration_names_the_outputs(outputs):
@@ -114,6 +116,7 @@ def test_the_operative_configuration_names_the_outputs(outputs):
     gin_mixtures.mixture_name("taught")
     found = gin.operative_config_str()
     assert "taught/teacher_outputs.path = " in found and str(outputs.path) in found
+    assert "taught/teacher_outputs.task = 'small_prefix_lm'" in found
 
 
 def test_another_vocabulary_is_refused(vocabulary, tmp_path):
@@ -124,8 +127,12 @@ def test_another_vocabulary_is_refused(vocabulary, tmp_path):
 
 
 def test_the_task_of_the_teacher_must_be_there(vocabulary, tmp_path):
-    _bind(small_t5_outputs.write_nbest(tmp_path / "a", vocabulary=vocabulary, task="small_prefx_lm"))
-    with pytest.raises(errors.InputError, match="^the teacher outputs of the Task taught are about"):
+    _bind(
+        small_t5_outputs.write_nbest(tmp_path / "a", vocabulary=vocabulary, task="small_prefx_lm")
+    )
+    with pytest.raises(
+        errors.InputError, match="^the teacher outputs of the Task taught are about"
+    ):
         gin_mixtures.mixture_name("taught")
 
 

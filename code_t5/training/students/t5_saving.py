@@ -29,7 +29,9 @@ from code_t5.training.hugging_face.trained_task import TrainedTask
 _ALIASES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight")
 
 
-def find_vocabulary(parts: Mapping[str, Any], *, settings: Mapping[str, Any]) -> pathlib.Path | None:
+def find_vocabulary(
+    parts: Mapping[str, Any], *, settings: Mapping[str, Any]
+) -> pathlib.Path | None:
     """Returns the directory of the vocabulary that a teacher has.
 
     Args:
