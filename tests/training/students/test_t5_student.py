@@ -190,7 +190,7 @@ def test_sizes_are_those_of_the_gin_files():
 def test_batches_can_be_pickled_and_hold_what_torch_takes():
     import pickle
 
-    batches = pickle.loads(pickle.dumps(t5_batches.TokenBatches(CODEC)))
+    batches = pickle.loads(pickle.dumps(t5_batches.TokenBatches(CODEC)))  # noqa: S301 - our own
     samples = [small_t5_outputs.token_sample(number, codec=CODEC) for number in (0, 3)]
     found = batches(small_t5_outputs.columns(samples, small_t5_outputs.token_schema(CODEC)))
     assert {name: (array.dtype.name, array.shape) for name, array in found.items()} == {
