@@ -45,7 +45,7 @@ FAMILIES: tuple[StudentFamily, ...] = (
         teachers=("t5_dev_top32", "t5_dev_mass99", "t5_dev_nbest4", "t5_small_top32"),
         make="code_t5.training.students.t5_student:open_t5_student",
         settings=(
-            Setting("student_size", "tiny", "Of a T5 student.", choices=("tiny", "dev", "small")),
+            Setting("student_size", "tiny", "Of a T5.", choices=("nano", "tiny", "dev", "small")),
             Setting("alpha", 0.5, "Share of cross-entropy; the rest is divergence.", kind="float"),
             Setting(
                 "kl_temperature",

@@ -16,27 +16,57 @@ brought to it among themselves, and the missing mass stays what it was: exact if
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
+import torch
 
 SPREAD, LEFT_OUT, ONE_BUCKET = MISSING_MASSES = ("spread", "left_out", "one_bucket")
-# Keeps logarithms finite; float32 knows nothing smaller beside 1.
+# Keeps logarithms finite; float32 knows little that is smaller beside 1.
 _SMALLEST = 1e-7
 
 
-def cross_entropies(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Returns the cross-entropy at each position.
+class _TokenScores(torch.autograd.Function):
+    """`token_scores`, in few passes over the logits, which are most of the work."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, states: torch.Tensor, weight: torch.Tensor, ids: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the logarithm of the sum of all tokens, and the logits of some."""
+        logits = states @ weight.t()
+        chosen = logits.gather(1, ids)
+        largest = logits.amax(dim=1, keepdim=True)
+        powers = logits.sub_(largest).exp_()
+        total = powers.sum(dim=1, keepdim=True)
+        ctx.save_for_backward(states, weight, ids, powers, total)
+        return (largest + total.log())[:, 0], chosen
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[Any, ...]:
+        """Returns the gradients of states and weight."""
+        states, weight, ids, powers, total = ctx.saved_tensors
+        of_total, of_chosen = gradients
+        of_logits = powers * (of_total[:, None] / total)
+        of_logits.scatter_add_(1, ids, of_chosen)
+        return of_logits @ weight, of_logits.t() @ states, None
+
+
+def token_scores(
+    states: torch.Tensor, *, weight: torch.Tensor, ids: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns the log-probabilities of some tokens at each position, and the sum of those of all.
 
     Args:
-      logits: float32 `[num_positions, vocab_size]`.
-      targets: int64 `[num_positions]`.
+      states: float32 `[num_positions, d_model]`; the logits are these times the weight.
+      weight: float32 `[vocab_size, d_model]`.
+      ids: int64 `[num_positions, num_ids]`.
 
     Returns:
-      float32 `[num_positions]`, in nats.
+      float32 `[num_positions, num_ids]`, and float32 `[num_positions]`; both in nats.
     """
-    return logits.logsumexp(dim=1) - logits.gather(1, targets[:, None])[:, 0]
+    total, chosen = _TokenScores.apply(states, weight, ids)
+    sums = states @ weight.sum(dim=0) - len(weight) * total
+    return chosen - total[:, None], sums
 
 
 def at_temperature(
@@ -62,9 +92,10 @@ def at_temperature(
 
 
 def divergences(
-    logits: torch.Tensor,
+    student: torch.Tensor,
     *,
-    kept_ids: torch.Tensor,
+    sums: torch.Tensor,
+    num_tokens: int,
     kept_logs: torch.Tensor,
     tail_mass: torch.Tensor,
     missing_mass: str = SPREAD,
@@ -72,23 +103,19 @@ def divergences(
     """Returns how far a student is from what its teacher said, at each position.
 
     Args:
-      logits: float32 `[num_positions, vocab_size]`: the student's, divided by the temperature.
-      kept_ids: int64 `[num_positions, k]`.
-      kept_logs: float32 `[num_positions, k]`: the teacher's log-probabilities of these, at that
-        temperature; minus infinity where nothing is kept.
+      student: float32 `[num_positions, k]`: its log-probabilities of the kept tokens.
+      sums: float32 `[num_positions]`: the sum of its log-probabilities of all tokens.
+      num_tokens: Of the vocabulary.
+      kept_logs: float32 `[num_positions, k]`: the teacher's log-probabilities, at the temperature
+        of the student's; minus infinity where nothing is kept.
       tail_mass: float32 `[num_positions]`: of all other tokens together.
       missing_mass: One of `MISSING_MASSES`.
 
     Returns:
       float32 `[num_positions]`, in nats.
     """
-    import torch
-
-    total = logits.logsumexp(dim=1, keepdim=True)
-    student = logits.gather(1, kept_ids) - total
     is_kept = kept_logs > float("-inf")
-    probabilities = kept_logs.exp()
-    terms = probabilities * (kept_logs.masked_fill(~is_kept, 0.0) - student)
+    terms = kept_logs.exp() * (kept_logs.masked_fill(~is_kept, 0.0) - student)
     found = terms.masked_fill(~is_kept, 0.0).sum(dim=1)
     if missing_mass == LEFT_OUT:
         return found
@@ -97,9 +124,8 @@ def divergences(
     if missing_mass == ONE_BUCKET:
         mine = student.exp().masked_fill(~is_kept, 0.0).sum(dim=1)
         return found + tail * (log_tail - (1 - mine).clamp(min=_SMALLEST).log())
-    num_others = logits.shape[1] - is_kept.sum(dim=1)
+    num_others = num_tokens - is_kept.sum(dim=1)
     log_share = log_tail - num_others.clamp(min=1).log()
-    kept_sum = student.masked_fill(~is_kept, 0.0).sum(dim=1)
-    others = logits.sum(dim=1) - logits.shape[1] * total[:, 0] - kept_sum
+    others = sums - student.masked_fill(~is_kept, 0.0).sum(dim=1)
     spread = tail * (log_share - others / num_others.clamp(min=1))
     return found + torch.where(num_others > 0, spread, torch.zeros_like(spread))

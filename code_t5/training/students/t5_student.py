@@ -33,11 +33,11 @@ from code_t5.training.students.student import LOSS
 # d_model, layers of the encoder and of the decoder, d_ff, heads, d_kv; dev and small are those of
 # gin_configs/models, without sharing.
 SIZES = {
+    "nano": (32, 1, 1, 64, 2, 16),
     "tiny": (64, 1, 1, 128, 4, 16),
     "dev": (128, 2, 2, 256, 4, 32),
     "small": (512, 6, 6, 2048, 8, 64),
 }
-TINY = "tiny"
 CROSS_ENTROPY, DIVERGENCE = "cross_entropy", "kl_divergence"
 _NUM_BUCKETS = 32
 Batches = Union[t5_batches.TokenBatches, t5_batches.BestHypothesisBatches]
@@ -97,14 +97,14 @@ class T5Student:
         """Names of the fields that it reads."""
         return self.collate_fn.fields
 
-    def logits(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Returns the logits at all positions; padding costs none.
+    def states(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Returns what the logits at all positions are made of; padding costs none.
 
         Args:
           batch: Inputs, targets and their lengths.
 
         Returns:
-          float32 `[num_positions, vocab_size]`.
+          float32 `[num_positions, d_model]`: times the output weights they are the logits.
         """
         inputs, targets = batch[t5_batches.INPUTS], batch[t5_batches.TARGETS]
         mask = _mask(inputs, batch[t5_batches.INPUT_LENGTHS])
@@ -118,11 +118,9 @@ class T5Student:
             encoder_attention_mask=mask.long(),
             use_cache=False,
         ).last_hidden_state
-        states = decoded[_mask(targets, batch[t5_batches.TARGET_LENGTHS])]
+        states: torch.Tensor = decoded[_mask(targets, batch[t5_batches.TARGET_LENGTHS])]
         # T5 scales where the embeddings are the output weights too.
-        states = states * self.network.config.d_model**-0.5
-        logits: torch.Tensor = self.network.lm_head(states)
-        return logits
+        return states * self.network.config.d_model**-0.5
 
     def losses(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Reckons the losses of a batch: means over the tokens of its targets, in nats.
@@ -133,16 +131,24 @@ class T5Student:
         Returns:
           `loss`, `cross_entropy` and, at token level, `kl_divergence`.
         """
-        logits = self.logits(batch)
+        states, weight = self.states(batch), self.network.lm_head.weight
         targets = batch[t5_batches.TARGETS]
-        wanted = targets[_mask(targets, batch[t5_batches.TARGET_LENGTHS])]
-        entropy = t5_losses.cross_entropies(logits, wanted).mean()
+        wanted = targets[_mask(targets, batch[t5_batches.TARGET_LENGTHS])][:, None]
         if self._codec is None:
+            entropy = -t5_losses.token_scores(states, weight=weight, ids=wanted)[0].mean()
             return {LOSS: entropy, CROSS_ENTROPY: entropy.detach()}
-        temperature = self._temperature
+        temperature, kept_ids = self._temperature, batch[t5_batches.KEPT_IDS]
+        ids = torch.cat([wanted, kept_ids], dim=1) if temperature == 1 else wanted
+        logs, sums = t5_losses.token_scores(states, weight=weight, ids=ids)
+        entropy, student = -logs[:, 0].mean(), logs[:, 1:]
+        if temperature != 1:
+            student, sums = t5_losses.token_scores(
+                states / temperature, weight=weight, ids=kept_ids
+            )
         divergence = t5_losses.divergences(
-            logits if temperature == 1 else logits / temperature,
-            kept_ids=batch[t5_batches.KEPT_IDS],
+            student,
+            sums=sums,
+            num_tokens=len(weight),
             kept_logs=t5_losses.at_temperature(
                 batch[t5_batches.KEPT_LOGS],
                 is_kept=batch.get(t5_batches.IS_KEPT),

@@ -13,13 +13,21 @@ TEACHER = RNG.normal(scale=3.0, size=(6, 40)).astype(np.float32)
 STUDENT = RNG.normal(scale=2.0, size=(6, 40)).astype(np.float32)
 
 
+def _scores(logits, ids):
+    return t5_losses.token_scores(
+        torch.from_numpy(logits), weight=torch.eye(40), ids=torch.from_numpy(ids.astype(np.int64))
+    )
+
+
 def _divergences(codec, *, missing_mass, temperature=None):
     kept = codec.encode(TEACHER)
     wanted = codec.temperature if temperature is None else temperature
     is_kept = None if codec.mass is None else torch.from_numpy(kept.is_kept)
+    student, sums = _scores(STUDENT / np.float32(wanted), kept.ids)
     return t5_losses.divergences(
-        torch.from_numpy(STUDENT) / wanted,
-        kept_ids=torch.from_numpy(kept.ids.astype(np.int64)),
+        student,
+        sums=sums,
+        num_tokens=40,
         kept_logs=t5_losses.at_temperature(
             torch.from_numpy(kept.values.astype(np.float32)),
             is_kept=is_kept,
@@ -88,11 +96,12 @@ def test_another_temperature_leaves_the_missing_mass_as_it_was(mass):
 def test_a_student_that_says_the_same_has_no_divergence():
     codec = TopKCodec(vocab_size=40, k=8)
     kept = codec.encode(TEACHER)
-    dense = torch.from_numpy(codec.to_dense(kept)).clamp(min=1e-9).log()
+    student, sums = _scores(np.log(np.maximum(codec.to_dense(kept), 1e-9)), kept.ids)
     for missing_mass in ("spread", "one_bucket"):
         found = t5_losses.divergences(
-            dense,
-            kept_ids=torch.from_numpy(kept.ids.astype(np.int64)),
+            student,
+            sums=sums,
+            num_tokens=40,
             kept_logs=torch.from_numpy(kept.values.astype(np.float32)),
             tail_mass=torch.from_numpy(kept.tail_mass),
             missing_mass=missing_mass,
@@ -100,8 +109,20 @@ def test_a_student_that_says_the_same_has_no_divergence():
         np.testing.assert_allclose(found.numpy(), 0, atol=2e-3)
 
 
-def test_cross_entropy_is_torchs():
-    logits, targets = torch.from_numpy(STUDENT), torch.arange(6)
-    found = t5_losses.cross_entropies(logits, targets)
-    wanted = torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-    torch.testing.assert_close(found, wanted)
+def test_scores_and_their_gradients_are_torchs():
+    torch.manual_seed(0)
+    states, weight = torch.randn(6, 5), torch.randn(40, 5)
+    ids = torch.randint(40, (6, 8))
+    ids[:, 1] = ids[:, 0]
+    found, wanted = [], []
+    for place, plain in ((found, False), (wanted, True)):
+        parts = [states.clone().requires_grad_(), weight.clone().requires_grad_()]
+        if plain:
+            logs = (parts[0] @ parts[1].t()).log_softmax(dim=1)
+            scores, sums = logs.gather(1, ids), logs.sum(dim=1)
+        else:
+            scores, sums = t5_losses.token_scores(parts[0], weight=parts[1], ids=ids)
+        loss = (scores * torch.arange(8.0)).sum() + (sums * torch.arange(6.0)).sum()
+        place += [scores, sums, *torch.autograd.grad(loss, parts)]
+    for one, other in zip(found, wanted):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-3)
