@@ -28,12 +28,14 @@ class StudentFamily:
       settings: What a user may choose.
       teacher_paths: Settings of the teacher that say where its weights are. Without any of them the
         teacher is not opened to check a cache: its name is compared alone.
+      teacher_settings: Settings of the teacher that the student is told as well.
     """
 
     teachers: tuple[str, ...]
     make: str
     settings: tuple[Setting, ...] = ()
     teacher_paths: tuple[str, ...] = ()
+    teacher_settings: tuple[str, ...] = ()
 
 
 FAMILIES: tuple[StudentFamily, ...] = (
@@ -62,6 +64,7 @@ FAMILIES: tuple[StudentFamily, ...] = (
             Setting("vocabulary_dir", None, "The teacher's vocabulary, if it is not found."),
         ),
         teacher_paths=("model_dir", "hf_dir"),
+        teacher_settings=("data_dir", "hf_dir"),
     ),
 )
 
@@ -98,7 +101,11 @@ def family_of(name_or_number: str | int) -> StudentFamily:
 
 
 def open_student(
-    name_or_number: str | int, *, parts: Mapping[str, Any], settings: Mapping[str, Any]
+    name_or_number: str | int,
+    *,
+    parts: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    teacher_settings: Mapping[str, Any] | None = None,
 ) -> Student:
     """Returns a student with drawn weights.
 
@@ -106,6 +113,7 @@ def open_student(
       name_or_number: Of the teacher, as the user gave it.
       parts: Of the teacher's outputs.
       settings: Those that are not to be the default; None among them counts as not given.
+      teacher_settings: Of the teacher, as far as they were given.
 
     Raises:
       CodeT5Error: There is no student for this teacher, or it does not take a setting.
@@ -126,6 +134,7 @@ def open_student(
                 f"--{key} is {str(value)[:40]!a}; wanted {' or '.join(choices)}; give one of these"
             )
     chosen = {key: given.get(key, setting.default) for key, setting in known.items()}
+    chosen.update({key: (teacher_settings or {}).get(key) for key in family.teacher_settings})
     module, function = family.make.split(":")
     student: Student = getattr(importlib.import_module(module), function)(parts, chosen)
     return student

@@ -113,7 +113,10 @@ def train(config: StudentTrainingConfig) -> list[EpochResult]:
 
     torch.manual_seed(config.seed)
     student = registry.open_student(
-        config.teacher, parts=data.parts, settings=config.student_settings
+        config.teacher,
+        parts=data.parts,
+        settings=config.student_settings,
+        teacher_settings=config.teacher_settings,
     )
     target = only_writer.resolve(config.output_dir)
     with only_writer.clear_disk_errors(target), only_writer.only_writer(target):
