@@ -168,6 +168,7 @@ def _open(path: str, *, split: str) -> TeacherOutputs:
     """Opens the outputs of a split.
 
     Raises:
+      InputError: It is a file.
       NotBuiltError: There are none.
       ArtifactError: They are damaged, of the other split, or no hypotheses of a T5.
     """
