@@ -35,7 +35,8 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
+    """Has this process be a worker: it leaves Ctrl-C to its parent, and ends when that is gone."""
     # Ctrl-C goes to the whole process group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
@@ -91,7 +92,7 @@ class WorkerPool:
     def _started(self) -> concurrent.futures.ProcessPoolExecutor:
         if self._executor is None:
             self._executor = concurrent.futures.ProcessPoolExecutor(
-                self.num_workers, mp_context=_WorkerContext(), initializer=_start_worker
+                self.num_workers, mp_context=_WorkerContext(), initializer=start_worker
             )
         return self._executor
 
@@ -155,7 +156,7 @@ def run_in_child(
       CodeT5Error: The function raised one, or its process died.
     """
     executor = concurrent.futures.ProcessPoolExecutor(
-        1, mp_context=_WorkerContext(), initializer=_start_worker
+        1, mp_context=_WorkerContext(), initializer=start_worker
     )
     future = executor.submit(function)
     processes = list((executor._processes or {}).values())

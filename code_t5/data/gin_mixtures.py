@@ -18,6 +18,7 @@ from absl import logging
 from code_t5 import errors
 from code_t5.data import (
     mixture_definitions,
+    nbest_tasks,
     requested,
     sources,
     token_cache_source,
@@ -191,7 +192,8 @@ def register_gin_mixtures(names: Iterable[str] | None = None) -> list[str]:
     """Registers Mixtures that gin defines, and those that they are made of.
 
     Call it after gin is parsed and the Tasks are registered. What is registered already from gin is
-    registered anew. The Tasks that gin defines over token caches are registered first, all of them.
+    registered anew. The Tasks that gin defines over token caches and teacher outputs are registered
+    first, all of them.
 
     Args:
       names: Which Mixtures; names that gin does not define are passed over. None for all that gin
@@ -206,6 +208,7 @@ def register_gin_mixtures(names: Iterable[str] | None = None) -> list[str]:
       ArtifactError: A member's data set or cache is damaged, or the vocabularies differ.
     """
     token_cache_tasks.register_token_cache_tasks()
+    nbest_tasks.register_nbest_tasks()
     registered: dict[str, None] = {}
     for name in mixture_definitions.bound_names() if names is None else names:
         for definition in mixture_definitions.find_definitions(name, known=_known_names()):

@@ -13,6 +13,7 @@ import seqio
 from code_t5 import errors
 from code_t5.data import (
     mixture_definitions,
+    nbest_source,
     near_names,
     preprocessors,
     sources,
@@ -22,7 +23,7 @@ from code_t5.storage import prepared
 
 
 def check_source(task: seqio.Task) -> None:
-    """Checks that the data of a Task can be read, if it is a prepared data set or a token cache.
+    """Checks that the data of a Task can be read, if its source is one of code_t5.
 
     Args:
       task: The Task.
@@ -31,7 +32,12 @@ def check_source(task: seqio.Task) -> None:
       NotBuiltError: It is not built.
       ArtifactError: It is damaged or does not fit its vocabulary.
     """
-    if isinstance(task.source, (sources.FlccDataSource, token_cache_source.TokenCacheDataSource)):
+    kinds = (
+        sources.FlccDataSource,
+        token_cache_source.TokenCacheDataSource,
+        nbest_source.NBestDataSource,
+    )
+    if isinstance(task.source, kinds):
         task.source.check()
 
 

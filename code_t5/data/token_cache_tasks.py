@@ -11,18 +11,15 @@ be members of mixtures too. What stands before the slash is the Task's name.
 from __future__ import annotations
 
 import functools
-import re
 from typing import Any
 
 import gin
 import seqio
 
 from code_t5 import errors
-from code_t5.data import preprocessors, token_cache_source, tokenizer_vocabulary
+from code_t5.data import gin_scopes, preprocessors, token_cache_source, tokenizer_vocabulary
 from code_t5.data.objective_task import ObjectiveTask, take_over
 from code_t5.storage import prepared
-
-_BOUND = re.compile(r"^(?:([\w./]+)/)?(?:code_t5\.)?token_cache\.cache_dir = ", re.MULTILINE)
 
 
 @gin.configurable(module="code_t5", denylist=["name"])
@@ -62,21 +59,6 @@ class TokenCacheTask(ObjectiveTask):
         self.cache_path = cache_path
 
 
-def bound_names() -> list[str]:
-    """Returns the names of the Tasks that gin defines over token caches, sorted.
-
-    Raises:
-      InputError: gin binds a cache without a name.
-    """
-    names = set(_BOUND.findall(gin.config_str()))
-    if "" in names:
-        raise errors.InputError(
-            "gin binds token_cache.cache_dir without a name before it; wanted the name of the "
-            "Task, as in my_task/token_cache.cache_dir; mend it in the gin file or --gin_param"
-        )
-    return sorted(names)
-
-
 def _bound_cache_dir(name: str) -> str:
     # Called through gin and in the name's own scope: so the operative configuration holds it.
     with gin.config_scope(name.split("/")):
@@ -109,7 +91,7 @@ def register_token_cache_tasks() -> list[str]:
       InputError: A definition is not what it should be, or its name is one of something else.
     """
     registered = []
-    for bound_name in bound_names():
+    for bound_name in gin_scopes.bound_names("token_cache", "cache_dir"):
         cache_path = _bound_cache_dir(bound_name)
         for objective in (None, *preprocessors.PREPROCESSORS):
             name = prepared.task_name(bound_name, objective)

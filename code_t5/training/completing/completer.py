@@ -55,7 +55,7 @@ class Completer:
         )
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         model = loading.load_model(export, vocabulary=self._vocabulary)
-        _heed_mask(model)
+        heed_mask(model)
         self._model = model.to(self._device)
         self._newline_ids = _ids_with_line_end(self._vocabulary)
 
@@ -223,11 +223,14 @@ class Completer:
         return Candidate(text, sum(token_scores[:num_tokens]), num_tokens, stop is not None)
 
 
-def _heed_mask(model: Any) -> None:
+def heed_mask(model: Any) -> None:
     """Lets `generate` tell the decoder which of the encoder's positions are padding.
 
     That of transformers 4.49 drops an encoder's mask, so a prompt would be completed differently
     beside a longer one.
+
+    Args:
+      model: A `transformers.T5ForConditionalGeneration`.
     """
     prepare = model.prepare_inputs_for_generation
 

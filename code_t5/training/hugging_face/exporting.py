@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -83,10 +84,14 @@ def export_hugging_face(
         prefix = reading.checkpoint_path(model_dir, wanted)
         arrays = _read_weights(prefix, architecture=model)
         with atomic.directory(target) as folder:
-            _write(folder, arrays=arrays, model=model, task=task, vocabulary_dir=vocabulary_dir)
-            fields = {"step": wanted, "task": task.name, "objective": task.objective, **identity}
-            fields.update(sequence_length=task.sequence_length, add_eos=task.add_eos)
-            _write_manifest(folder, fields)
+            write_export(
+                folder,
+                arrays=arrays,
+                model=model,
+                task=task,
+                vocabulary_dir=vocabulary_dir,
+                fields={"step": wanted, **identity},
+            )
     return target
 
 
@@ -110,15 +115,24 @@ def _read_weights(prefix: pathlib.Path, *, architecture: Architecture) -> dict[s
     return arrays
 
 
-def _write(
+def write_export(
     folder: pathlib.Path,
     *,
     arrays: dict[str, np.ndarray],
     model: Architecture,
     task: TrainedTask,
     vocabulary_dir: pathlib.Path,
+    fields: Mapping[str, Any],
 ) -> None:
-    """Writes everything but the manifest.
+    """Writes an export, its manifest last.
+
+    Args:
+      folder: An empty directory.
+      arrays: The weights, float32 by Hugging Face's names.
+      model: The architecture.
+      task: What the model was trained on.
+      vocabulary_dir: The vocabulary.
+      fields: Of the manifest: `step`, `checkpoint_sha256` and `configuration_sha256`.
 
     Raises:
       NotBuiltError: There is no vocabulary.
@@ -147,6 +161,9 @@ def _write(
     safetensors.numpy.save_file(arrays, folder / opening.WEIGHTS_NAME, metadata={"format": "pt"})
     # It would be its owner's alone.
     os.chmod(folder / opening.WEIGHTS_NAME, (folder / CONFIG_NAME).stat().st_mode)
+    said = {"task": task.name, "objective": task.objective, **fields}
+    said.update(sequence_length=task.sequence_length, add_eos=task.add_eos)
+    _write_manifest(folder, said)
 
 
 def model_config(

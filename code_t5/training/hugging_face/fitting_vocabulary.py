@@ -67,6 +67,7 @@ def check_vocabulary(
     num_embeddings: int,
     data_dir: str | os.PathLike[str] | None = None,
     only_size: bool = False,
+    mend: str = _MEND,
 ) -> None:
     """Compares a Task's vocabulary with that of a model.
 
@@ -76,6 +77,7 @@ def check_vocabulary(
       num_embeddings: Rows of the model's embeddings.
       data_dir: Where the Task's data set was built; None for the environment's default.
       only_size: Whether to compare the number of ids alone.
+      mend: What to do where they differ, for messages.
 
     Raises:
       NotBuiltError: The Task or its vocabulary is not there.
@@ -101,20 +103,20 @@ def check_vocabulary(
             raise errors.VocabularyMismatchError(
                 f"the model {folder} was trained with a vocabulary of {found['vocab_size']} ids "
                 f"({found['fingerprint']}), the Task {task} has {place} with "
-                f"{wanted['vocab_size']} ({wanted['fingerprint']}); wanted the same; {_MEND}"
+                f"{wanted['vocab_size']} ({wanted['fingerprint']}); wanted the same; {mend}"
             )
         return
-    _compare_ids(folder, ours=ours, place=place)
+    _compare_ids(folder, ours=ours, place=place, mend=mend)
 
 
-def _compare_ids(folder: pathlib.Path, *, ours: Any, place: pathlib.Path) -> None:
+def _compare_ids(folder: pathlib.Path, *, ours: Any, place: pathlib.Path, mend: str) -> None:
     """Compares the ids that a model's tokenizer and a vocabulary give.
 
     Raises:
       InputError: The model comes without a tokenizer.
       VocabularyMismatchError: They differ.
     """
-    tokenizer = _load_tokenizer(folder)
+    tokenizer = _load_tokenizer(folder, mend=mend)
     for text in _PROBES:
         wanted = ours.encode(text)
         found = list(tokenizer.encode(text, add_special_tokens=False))
@@ -124,7 +126,7 @@ def _compare_ids(folder: pathlib.Path, *, ours: Any, place: pathlib.Path) -> Non
                 f"the tokenizer of {folder} writes {text!a} in {len(found)} ids and the vocabulary "
                 f"{place} in {len(wanted)}, the first that differs is number {index}: "
                 f"{found[index : index + 3]} and {wanted[index : index + 3]}; wanted the same ids; "
-                f"{_MEND}"
+                f"{mend}"
             )
     special = {"<pad>": piece_model.PAD_ID, "</s>": piece_model.EOS_ID}
     special["<extra_id_0>"] = ours.vocab_size - 1
@@ -133,11 +135,11 @@ def _compare_ids(folder: pathlib.Path, *, ours: Any, place: pathlib.Path) -> Non
         if given != token_id:
             raise errors.VocabularyMismatchError(
                 f"the tokenizer of {folder} has {name} as {given!r} and the vocabulary {place} as "
-                f"{token_id}; wanted the same; {_MEND}"
+                f"{token_id}; wanted the same; {mend}"
             )
 
 
-def _load_tokenizer(folder: pathlib.Path) -> Any:
+def _load_tokenizer(folder: pathlib.Path, *, mend: str) -> Any:
     """Loads the tokenizer of a model, none of whose own code is run.
 
     Raises:
@@ -147,7 +149,7 @@ def _load_tokenizer(folder: pathlib.Path) -> Any:
     if not names:
         raise errors.InputError(
             f"found no tokenizer ({', '.join(_TOKENIZER_NAMES)}) in {folder}; wanted it, to "
-            f"compare its ids with the Task's; save it there; or {_MEND}"
+            f"compare its ids with the Task's; save it there; or {mend}"
         )
     # transformers would import TensorFlow for nothing.
     os.environ.setdefault("USE_TF", "0")
@@ -169,5 +171,5 @@ def _load_tokenizer(folder: pathlib.Path) -> Any:
             reason = "it is code in that directory, and no code of a model is run"
         raise errors.InputError(
             f"the tokenizer of {folder} cannot be read: {reason}; wanted what save_pretrained "
-            f"writes; save it there again; or {_MEND}"
+            f"writes; save it there again; or {mend}"
         ) from error

@@ -1,7 +1,8 @@
 """What a model directory says of the Task that its model was trained on, without TensorFlow.
 
 A Task or Mixture is looked up where the trainer would find it: among the prepared data sets of the
-data directory, and among what the configuration binds in its name (mixtures and token caches).
+data directory, and among what the configuration binds in its name (mixtures, token caches, and
+what a teacher wrote about another Task).
 """
 
 from __future__ import annotations
@@ -68,7 +69,17 @@ def read_task(settings: GinSettings) -> TrainedTask:
     )
 
 
+def _asked_task(name: str, settings: GinSettings) -> str | None:
+    """Returns the Task that a teacher was asked about whose outputs a Task reads; None for others.
+
+    `code_t5.data.nbest_tasks` binds it.
+    """
+    found = settings.get("teacher_outputs.task", scope=name)
+    return found if isinstance(found, str) else None
+
+
 def _objective(name: str, settings: GinSettings) -> str | None:
+    name = _asked_task(name, settings) or name
     # Longest first: no objective's name ends with another's today, and none may mislead tomorrow.
     for objective in sorted(objectives.OBJECTIVES, key=len, reverse=True):
         if name.endswith(f"_{objective}"):
@@ -114,6 +125,9 @@ def _find(
     if name in table:
         dataset = table[name][0]
         return pathlib.Path(dataset.vocabulary_dir) if dataset.is_built else None
+    asked = _asked_task(name, settings)
+    if asked is not None and depth <= _MAX_DEPTH:
+        return _find(asked, settings=settings, table=table, depth=depth + 1)
     for objective in (None, *objectives.OBJECTIVES):
         suffix = prepared.task_name("", objective)
         if not name.endswith(suffix) or depth > _MAX_DEPTH:

@@ -22,6 +22,10 @@ def _settings(tmp_path, *lines):
         (["MIXTURE_NAME = 'small_line_completion'"], "line_completion"),
         (["MIXTURE_NAME = 'small'"], None),
         (
+            ["MIXTURE_NAME = 'taught'", "taught/teacher_outputs.task = 'small_prefix_lm'"],
+            "prefix_lm",
+        ),
+        (
             [
                 "MIXTURE_NAME = 'small'",
                 "preprocessors.unsupervised.preprocessors = [@code_t5.preprocessors.infilling]",
@@ -62,9 +66,10 @@ def test_vocabulary_of_tasks_and_mixtures_is_found(tmp_path, small_data_dir):
         tmp_path,
         "mix/code_t5.mixture.members = ['small', 'inner']",
         "outer/mixture.members = {'mix': 1.0}",
+        "taught/code_t5.teacher_outputs.task = 'small_prefix_lm'",
     )
     wanted = small_data_dir / "vocabularies" / "default"
-    for name in ("small", "small_prefix_lm", "mix", "outer", "outer_prefix_lm"):
+    for name in ("small", "small_prefix_lm", "mix", "outer", "outer_prefix_lm", "taught"):
         found = trained_task.find_vocabulary(name, settings=settings, data_dir=small_data_dir)
         assert found == wanted, name
 

@@ -1,0 +1,1 @@
+"""Students: small networks that learn from what a teacher says, asked now or before."""
