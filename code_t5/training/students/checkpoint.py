@@ -102,12 +102,12 @@ def read_checkpoint(
     try:
         data = (path / STATE_NAME).read_bytes()
         if fingerprints.hash_bytes(data) != fields.get("sha256"):
-            raise ValueError("its checksum is another")
-        progress = fields["progress"]
+            raise errors.ArtifactError("its checksum is another")
+        progress = fields.get("progress")
         if not isinstance(progress, dict):
-            raise ValueError("it does not say how far it is")
+            raise errors.ArtifactError("it does not say how far it is")
         return safetensors.torch.load(data), progress
-    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+    except (OSError, ValueError, errors.ArtifactError, safetensors.SafetensorError) as error:
         raise errors.ArtifactError(
             f"{path / STATE_NAME} is damaged ({library_errors.one_line(error)}); wanted it as it "
             f"was written; {mend}"
