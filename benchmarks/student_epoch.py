@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
-from code_t5 import command_line
+from code_t5 import command_line, torch_threads
 from code_t5.training.students import registry, student_training
 from code_t5.training.students.student_training import StudentTrainingConfig
 from code_t5.training.students.training_loop import EpochResult
@@ -153,6 +153,7 @@ def main(argv: Sequence[str]) -> None:
       argv: Ignored.
     """
     del argv
+    torch_threads.wait_without_spinning()
     settings = generate_flags.read_settings()
     student_settings = generate_flags.read_settings(settings=registry.all_settings())
     name = teacher_registry.resolve_name(_CONFIG.value)

@@ -7,9 +7,9 @@
 Variants take turns, a few steps each, so that other work on the machine hits all alike; what is
 printed is the median over the rounds, and the median of the ratios within a round. CPU seconds are
 those of all threads; with `--threads=1` they are what is left to compare on a machine that does
-much other work, where torch's threads wait for each other. `--fill` is the share of
-positions that hold a token (about half for prefix LM): our loss leaves the others out. Threads are
-a process's: to compare them, run it again with `--threads` or `--inter_op_threads`.
+much other work. torch's threads wait without spinning (see `code_t5.torch_threads`). `--fill` is
+the share of positions that hold a token (about half for prefix LM): our loss leaves the others out.
+Threads are a process's: to compare them, run it again with `--threads` or `--inter_op_threads`.
 
 The last line of each size says whether the trainer, as it is by default, takes at least 1.3 times
 the steps of torch in float32 and under bfloat16 autocast; if not, the exit status is 1.
@@ -34,7 +34,7 @@ from absl import flags
 
 from benchmarks.training_peer import SIZES, TorchVariant
 from benchmarks.training_variants import Shape, TrainerVariant
-from code_t5 import command_line
+from code_t5 import command_line, torch_threads
 
 _SIZES = flags.DEFINE_list("sizes", ["dev"], "Which sizes: dev, small, base.")
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns of each variant.", lower_bound=1)
@@ -208,6 +208,7 @@ def _print_waiting(data_dir: str, task: str) -> None:
 def main(argv: Sequence[str]) -> int:
     """Prints a table per size, and whether what is wanted is met."""
     del argv
+    torch_threads.wait_without_spinning()
     import tensorflow.compat.v1 as tf
     import torch
 

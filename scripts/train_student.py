@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from code_t5 import command_line, errors
+from code_t5 import command_line, errors, torch_threads
 from code_t5.training.students import train_flags
 from code_t5.training.teachers import generate_flags
 
@@ -30,6 +30,7 @@ def main(argv: Sequence[str]) -> None:
     """
     if len(argv) > 1:
         raise errors.InputError(f"found {argv[1]!a} after the flags; wanted flags only; see --help")
+    torch_threads.wait_without_spinning()
     print("\n".join(train_flags.run()))
 
 

@@ -23,7 +23,7 @@ HEAVY = {
 # Modules on their own in code_t5/ that every room may use; of the house they use errors alone.
 SHARED = {
     *("errors", "progress", "command_line", "parallel", "visible_text", "vocabulary_escapes"),
-    *("pipeline_calls", "library_errors", "network_fence"),
+    *("pipeline_calls", "library_errors", "network_fence", "torch_threads"),
 }
 _SHARED_ROOMS = {f"code_t5/{name}" for name in SHARED}
 _STORES = {"code_t5/token_cache", "code_t5/teacher_outputs", "code_t5/hf_artifacts"}
