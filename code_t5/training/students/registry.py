@@ -85,7 +85,7 @@ def family_of(name_or_number: str | int) -> StudentFamily:
       name_or_number: Of the teacher, as the user gave it.
 
     Raises:
-      CodeT5Error: There is no such teacher, or no student for it.
+      InputError: There is no such teacher, or no student for it.
 
     >>> family_of(0).make
     'code_t5.training.students.waveform:open_waveform_student'
@@ -116,7 +116,7 @@ def open_student(
       teacher_settings: Of the teacher, as far as they were given.
 
     Raises:
-      CodeT5Error: There is no student for this teacher, or it does not take a setting.
+      InputError: There is no student for this teacher, or it does not take a setting.
     """
     family = family_of(name_or_number)
     known = {setting.name: setting for setting in family.settings}

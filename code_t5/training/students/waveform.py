@@ -81,7 +81,9 @@ class WaveformNetwork(nn.Module):
         )
         self.decoder = nn.ConvTranspose1d(channels, 2, 2 * size, stride=size)
 
-    def forward(self, x: torch.Tensor, f0_hz: torch.Tensor, level_db: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, x: torch.Tensor, *, f0_hz: torch.Tensor, level_db: torch.Tensor
+    ) -> torch.Tensor:
         """Processes signals.
 
         Args:
@@ -172,7 +174,7 @@ class WaveformStudent:
         Returns:
           The mean error-to-signal ratio as `loss`, and the mean squared error.
         """
-        found = self.network(batch["x"], batch["f0"], batch["dB"])
+        found = self.network(batch["x"], f0_hz=batch["f0"], level_db=batch["dB"])
         ratio = error_to_signal(found, batch["y"]).mean()
         with torch.no_grad():
             squared = (found - batch["y"]).square().mean()

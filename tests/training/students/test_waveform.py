@@ -27,7 +27,7 @@ def _batch(length=70):
 @pytest.mark.parametrize("length", [1, 13, 70])
 def test_what_comes_out_has_the_length_of_what_goes_in(frame_size, length):
     network = WaveformNetwork(StudentConfig(frame_size, 4, num_layers=1, condition_size=2))
-    found = network(torch.ones(2, length), torch.full((2,), 440.0), torch.zeros(2))
+    found = network(torch.ones(2, length), f0_hz=torch.full((2,), 440.0), level_db=torch.zeros(2))
     assert found.shape == (2, length)
     assert float(found.abs().max()) < 1
 
@@ -38,7 +38,7 @@ def test_a_value_follows_from_those_around_it(frame_size):
     network = WaveformNetwork(StudentConfig(frame_size, 4, num_layers=1, condition_size=2))
     x = torch.randn(1, 30 * frame_size, requires_grad=True)
     place = 15 * frame_size + 2
-    network(x, torch.tensor([440.0]), torch.zeros(1))[0, place].backward()
+    network(x, f0_hz=torch.tensor([440.0]), level_db=torch.zeros(1))[0, place].backward()
     heard = torch.nonzero(x.grad[0])[:, 0]
     # A frame and a half on either side of what the convolutions of three frames see.
     assert place - 3.5 * frame_size <= int(heard.min()) < place - frame_size
@@ -49,9 +49,9 @@ def test_frequency_and_level_change_what_comes_out():
     torch.manual_seed(0)
     network = WaveformNetwork(_SMALL)
     x = torch.randn(1, 70)
-    base = network(x, torch.tensor([440.0]), torch.zeros(1))
-    assert not torch.equal(base, network(x, torch.tensor([880.0]), torch.zeros(1)))
-    assert not torch.equal(base, network(x, torch.tensor([440.0]), torch.ones(1)))
+    base = network(x, f0_hz=torch.tensor([440.0]), level_db=torch.zeros(1))
+    assert not torch.equal(base, network(x, f0_hz=torch.tensor([880.0]), level_db=torch.zeros(1)))
+    assert not torch.equal(base, network(x, f0_hz=torch.tensor([440.0]), level_db=torch.ones(1)))
 
 
 def test_the_error_is_taken_as_a_share_of_the_signal():
