@@ -78,9 +78,6 @@ def read_checkpoint(
       ArtifactError: It is damaged or of another version.
       InputError: It is of another student, of other samples or other settings; each is named.
     """
-    import safetensors
-    import safetensors.torch
-
     path = pathlib.Path(folder)
     if not os.path.lexists(path):
         return None
@@ -99,19 +96,32 @@ def read_checkpoint(
             f"{path.parent} holds a student that was trained in another way: {differing}; wanted "
             f"to go on with it; give the same flags, or {mend}"
         )
-    try:
-        data = (path / STATE_NAME).read_bytes()
-        if fingerprints.hash_bytes(data) != fields.get("sha256"):
-            raise errors.ArtifactError("its checksum is another")
-        progress = fields.get("progress")
-        if not isinstance(progress, dict):
-            raise errors.ArtifactError("it does not say how far it is")
-        return safetensors.torch.load(data), progress
-    except (OSError, ValueError, errors.ArtifactError, safetensors.SafetensorError) as error:
+    progress = fields.get("progress")
+    if not isinstance(progress, dict):
         raise errors.ArtifactError(
-            f"{path / STATE_NAME} is damaged ({library_errors.one_line(error)}); wanted it as it "
-            f"was written; {mend}"
-        ) from error
+            f"{path} does not say how far it is; wanted a checkpoint as it was written; {mend}"
+        )
+    return _read_tensors(path / STATE_NAME, sha256=fields.get("sha256"), mend=mend), progress
+
+
+def _read_tensors(path: pathlib.Path, *, sha256: Any, mend: str) -> dict[str, torch.Tensor]:
+    """Returns the tensors of a file.
+
+    Raises:
+      ArtifactError: It is not as it was written.
+    """
+    import safetensors
+    import safetensors.torch
+
+    found = "its checksum is another"
+    try:
+        data = path.read_bytes()
+        if fingerprints.hash_bytes(data) == sha256:
+            tensors: dict[str, torch.Tensor] = safetensors.torch.load(data)
+            return tensors
+    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+        found = library_errors.one_line(error)
+    raise errors.ArtifactError(f"{path} is damaged ({found}); wanted it as it was written; {mend}")
 
 
 def collect_tensors(

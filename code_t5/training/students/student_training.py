@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 from code_t5 import errors
 from code_t5.encoding.whole_numbers import read_whole_number
+from code_t5.storage import atomic
 from code_t5.teacher_outputs import only_writer
 from code_t5.teacher_outputs import plan as plans
-from code_t5.training.students import registry, sources, training_logs
+from code_t5.training.students import registry, sources, training_logs, training_loop
 from code_t5.training.students.sources import CachedSource, LiveSource, SampleBatches, SampleSource
 from code_t5.training.students.student import Student
 from code_t5.training.students.training_loop import EpochResult, LoopConfig, StudentLoop
@@ -120,6 +121,8 @@ def train(config: StudentTrainingConfig) -> list[EpochResult]:
     )
     target = only_writer.resolve(config.output_dir)
     with only_writer.clear_disk_errors(target), only_writer.only_writer(target):
+        for name in (training_loop.CHECKPOINT_NAME, training_loop.STUDENT_NAME):
+            atomic.remove_leftovers(target / name)
         loop = _make_loop(config, student=student, data=data)
         with _open_logs(config, student=student, step=loop.step) as logs:
             return loop.run(logs)
