@@ -186,7 +186,9 @@ def _precision_problems(plan: meshes.RunPlan) -> list[str]:
     values = trainer_errors.trainer_flags()
     if values is None:
         return []
-    statement = run_plan.overridden_precision(values["gin_file"].value, values["gin_param"].value)
+    # None where none was given.
+    gin_files, gin_params = (values[name].value or [] for name in ("gin_file", "gin_param"))
+    statement = run_plan.overridden_precision(gin_files, gin_params)
     if statement is None:
         return []
     mixed = "float16" if meshes.gpu_numbers(plan.devices) else "auto"

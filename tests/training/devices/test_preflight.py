@@ -34,7 +34,7 @@ def trainer(monkeypatch):
     values = {
         name: types.SimpleNamespace(value=value)
         for name, value in [
-            *(("tpu", None), ("use_model_api", False), ("gin_file", []), ("gin_param", [])),
+            *(("tpu", None), ("use_model_api", False), ("gin_file", None), ("gin_param", None)),
         ]
     }
     monkeypatch.setattr(trainer_errors, "trainer_flags", lambda: values)
@@ -64,7 +64,9 @@ def check(*gin_files, trainer=None, params=()):
         gin.parse_config_files_and_bindings(gin_files, list(params), finalize_config=False)
         gin.bind_parameter("run.vocabulary", (VOCABULARY, VOCABULARY))
     if trainer is not None:
-        trainer["gin_file"].value, trainer["gin_param"].value = list(gin_files), list(params)
+        # As absl has them where none is given.
+        trainer["gin_file"].value = list(gin_files) or None
+        trainer["gin_param"].value = list(params) or None
     return preflight.check_before_run(gin.config._CONFIG)
 
 
@@ -242,6 +244,10 @@ def test_precision_in_a_users_file_is_named_with_its_line(trainer, tmp_path):
     assert f"{path}:2 sets" in refusal(MAIN, path, trainer=trainer)
     # Nothing is lost but time where nothing is trained.
     assert check(MAIN, path, trainer=trainer, params=["run.mode = 'infer'"]) is None
+
+
+def test_a_command_without_bindings_is_let_pass(trainer):
+    check("runs/dev_prefix_lm.gin", trainer=trainer)
 
 
 def test_precision_in_files_of_t5_was_asked_for_by_nobody(trainer):
