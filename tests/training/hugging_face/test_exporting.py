@@ -159,7 +159,7 @@ def test_smaller_model_than_vocabulary_is_refused(mesh_models, trained_small, tm
 
     settings = architecture.find_settings(mesh_models["trained"].model_dir)
     with pytest.raises(errors.VocabularyMismatchError, match="500 ids and the model 400"):
-        exporting._write(
+        exporting.write_export(
             tmp_path,
             arrays={"shared.weight": np.zeros((400, 32), np.float32)},
             model=reading_settings.read_architecture(settings),
