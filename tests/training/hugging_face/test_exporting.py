@@ -165,6 +165,7 @@ def test_smaller_model_than_vocabulary_is_refused(mesh_models, trained_small, tm
             model=reading_settings.read_architecture(settings),
             task=trained_task.read_task(settings),
             vocabulary_dir=trained_small.data_dir / "vocabularies" / "default",
+            fields={},
         )
 
 
