@@ -195,7 +195,7 @@ def test_a_file_of_tuples_comes_from_the_same_command(tmp_path):
     generate(small_config(), output=str(tmp_path / "outputs"))
     samples = torch.load(tmp_path / "outputs.pt", weights_only=True)
     assert type(samples) is list and type(samples[0]) is tuple
-    for sample, wanted in zip(samples, open_outputs(tmp_path / "outputs"), strict=False):
+    for sample, wanted in zip(samples, open_outputs(tmp_path / "outputs")):
         assert float(sample[0]) == wanted["value"]
         assert sample[1].tolist() == wanted["rows"].tolist()
     assert sorted(os.listdir(tmp_path)) == ["outputs", "outputs.pt", "outputs.pt.json"]
