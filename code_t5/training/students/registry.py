@@ -71,11 +71,7 @@ FAMILIES: tuple[StudentFamily, ...] = (
 
 def all_settings() -> tuple[Setting, ...]:
     """Returns the settings of all families; those that share a name are one."""
-    found: dict[str, Setting] = {}
-    for family in FAMILIES:
-        for setting in family.settings:
-            found.setdefault(setting.name, setting)
-    return tuple(found.values())
+    return teacher_registry.all_settings(FAMILIES)
 
 
 def family_of(name_or_number: str | int) -> StudentFamily:

@@ -82,10 +82,7 @@ def read_config(values: flags.FlagValues = flags.FLAGS) -> StudentTrainingConfig
       NotBuiltError: The teacher is not there yet.
     """
     given = values.flag_values_dict()
-    if given["config"] is None:
-        raise errors.InputError(
-            "no teacher was given; wanted --config with its number or name, as --config 0; give one"
-        )
+    generate_flags.check_teacher_given(given["config"])
     _check_source(given)
     rate = given["learning_rate"]
     if rate is not None and not 0 < rate < float("inf"):

@@ -113,6 +113,21 @@ def run(values: flags.FlagValues = flags.FLAGS) -> list[str]:
     ]
 
 
+def check_teacher_given(config: str | None) -> None:
+    """Looks whether `--config` was given.
+
+    Args:
+      config: The flag's value.
+
+    Raises:
+      InputError: It was not.
+    """
+    if config is None:
+        raise errors.InputError(
+            "no teacher was given; wanted --config with its number or name, as --config 0; give one"
+        )
+
+
 def read_config(values: flags.FlagValues = flags.FLAGS) -> GenerationConfig:
     """Returns what is to be generated.
 
@@ -124,10 +139,7 @@ def read_config(values: flags.FlagValues = flags.FLAGS) -> GenerationConfig:
       NotBuiltError: The teacher is not there yet.
     """
     given = values.flag_values_dict()
-    if given["config"] is None:
-        raise errors.InputError(
-            "no teacher was given; wanted --config with its number or name, as --config 0; give one"
-        )
+    check_teacher_given(given["config"])
     _check_at_least(values, "batch_size", 1)
     _check_at_least(values, "num_samples", 1)
     _check_at_least(values, "seed", 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Callable
 
 from code_t5 import errors
@@ -158,10 +158,14 @@ def teacher_names() -> tuple[str, ...]:
     return tuple(name for _, name in sorted(_names().items()))
 
 
-def all_settings() -> tuple[Setting, ...]:
-    """Returns the settings of all families; those that share a name are one."""
+def all_settings(families: Iterable[Any] | None = None) -> tuple[Setting, ...]:
+    """Returns the settings of families; those that share a name are one.
+
+    Args:
+      families: Whatever has `settings`, such as those of students; None for those of teachers.
+    """
     found: dict[str, Setting] = {}
-    for family in FAMILIES:
+    for family in FAMILIES if families is None else families:
         for setting in family.settings:
             found.setdefault(setting.name, setting)
     return tuple(found.values())
